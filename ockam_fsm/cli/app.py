@@ -4,13 +4,13 @@ Rule 1: standard output is for results, standard error for everything else. `--j
         on each line, and nothing else; an error is then one line of standard error: {"error", "remedy", "exit_code"}.
 Rule 2: colours are for terminals. Piped output has no colour codes, and NO_COLOR is honoured.
 Rule 3: an error states the fact, the options and the remedy. Exit codes: 0 holds, 1 refuted or different, 2 usage,
-        undetermined, or output that cannot be written, 130 interrupted, 141 the reader of the output has gone.
+        undetermined, or output that cannot be written, 130 interrupted, 141 the reader of the output has closed it.
 Rule 4: printed text may come from a peer: consoles neutralise it and read no markup in it, JSON is ASCII. A file for
         another tool (`print_document`) is written in UTF-8, whatever the encoding of the terminal.
 Rule 5: all commands refuse the arguments that no command can use: text that is not UTF-8, numbers out of range.
 
 To add a command, add a module to this package with a function under `@command`, and its name to `COMMANDS`. The
-docstring is the help. The module is imported when its command is named. Heavy imports still belong into the function,
+docstring is the help. The module is imported when its command is named. Heavy imports still belong in the function,
 because `--help` imports every module.
 """
 

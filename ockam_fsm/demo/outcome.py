@@ -24,7 +24,7 @@ class SessionLine:
 
 @dataclass
 class Outcome:
-    """The outcome of the whole run."""
+    """All sessions, the numbers sent, confirmed and processed, the kills, and whether the run finished."""
 
     sessions: dict[tuple[str, str], SessionLine] = field(default_factory=dict)
     sent: set[int] = field(default_factory=set)

@@ -245,7 +245,7 @@ def failing(prefix: str, wait: Effect, when: Guard = ()) -> Part:
 
 
 def confirmed_first() -> Decision:
-    """A close in `NEGOTIATING` at an end that answers: any first message establishes that end instead (15.23)."""
+    """Ignore a close in `NEGOTIATING` at an end that answers: it arrives in `ESTABLISHED` only (15.23)."""
     because = "any message in the answered generation confirms it first"
     return Ignore(Event.CLOSE_RECEIVED, (NEGOTIATING,), because=because)
 

@@ -303,7 +303,7 @@ class TcpConnection(asyncio.Protocol):
         self.close(reason)
 
     def close(self, reason: str) -> None:
-        """Close it after its output is written, at the latest after `linger_seconds`; notify the node at once."""
+        """Notify the node at once; close the connection once its output is written, at most `linger_seconds` later."""
         if self.reason:
             return
         if self.transport is None:

@@ -12,7 +12,7 @@ ADDRESS_BYTES = 16
 
 
 class SystemEntropy:
-    """Random addresses of 128 bits, as text (profile `ockam` names workers in UTF-8), and jitter (not secret)."""
+    """Random addresses of 128 bits, in hexadecimal digits (profile `ockam` requires UTF-8), and jitter (not secret)."""
 
     def address(self, number: int, starter: int, purpose: Purpose) -> Address:
         return Address(LOCAL, urandom(ADDRESS_BYTES).hex().encode())

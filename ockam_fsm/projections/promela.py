@@ -47,7 +47,7 @@ WITNESS = ("reaches_W1",)
 
 @dataclass(frozen=True)
 class Side:
-    """One end: its table, its limits, and its orders, each with the most times that it is given (None: no bound)."""
+    """One end: its table, its limits, and how often each order may be given (None: without bound)."""
 
     machine: AnyMachine
     limits: Limits

@@ -99,7 +99,7 @@ def written_number(value: int) -> bytes:
 
 
 def written_variant(content: bytes) -> bytes:
-    """Encode a key or a signature of variant 0."""
+    """Encode a key or a signature as variant 0, the only one of its type here (`only_variant`)."""
     return written_structure(written_number(0), written_structure(written_bytes(content)))
 
 

@@ -186,7 +186,7 @@ class SimulatedNetwork:
         return chance is not None and self.random.random() < chance
 
     def pick(self, *faults: str, of: Faults | None = None) -> str:
-        """Draw at most one of these faults; "" for none."""
+        """Draw at most one of these faults, at the rates of `of`, by default those of the network; "" for none."""
         draw, rates = self.random.random(), (of or self.faults).rates
         for fault in faults:
             chance = rates.get(fault, 0.0)

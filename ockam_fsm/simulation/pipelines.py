@@ -136,7 +136,7 @@ class Delivery:
         return Delivery(name, promised, promised.in_order, still, hops=(self, other))
 
     def with_dying_middle(self) -> Delivery:
-        """Return this delivery with a middle node that dies now and then, with all messages that it has confirmed."""
+        """Return this delivery with a middle node that is killed now and then, with all messages that it confirmed."""
         name = self.name.replace(" ; ", " ; x ; ")
         return replace(self, name=name, promised=Properties(), firsts=False, middle_dies=True)
 

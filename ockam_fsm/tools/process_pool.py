@@ -42,7 +42,7 @@ Receive: TypeAlias = Callable[[JobMessage], None]
 
 
 class WorkerFailed(Error, RuntimeError):
-    """A worker raised an exception, or died; the text has its traceback."""
+    """A worker raised an exception, or ended without a result; the text has its traceback."""
 
 
 @dataclass
@@ -56,7 +56,7 @@ def carry_out(work: Work, jobs: Sequence[Any], workers: int, receive: Receive) -
     """Run the jobs, and call `receive` with every message about them; a single worker is this process itself.
 
     Raises:
-        WorkerFailed: one of several workers raised an exception, or died.
+        WorkerFailed: one of several workers raised an exception, or ended without a result.
     """
     if len(jobs) > 1 and workers > 1:
         with closing(pool(work, jobs, workers)) as messages:

@@ -28,7 +28,7 @@ SEQUENTIAL, WINDOW = PipeConfig(window=1), PipeConfig(window=3)
 
 
 def pipe_world(name: str, config: PipeSetup, messages: int = 4, dies: int | None = None) -> World:
-    """Return the world of a sender and a receiver. `dies`: how often the receiver may die, without bound if None."""
+    """Return the world of a sender and a receiver. `dies`: how often the receiver may be killed (None: no bound)."""
     properties: tuple[Property, ...] = (DELIVERED_WAS_ACCEPTED,)
     bounds = {}
     if config.resend is not None:

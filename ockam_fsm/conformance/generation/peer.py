@@ -197,7 +197,7 @@ Build: TypeAlias = Callable[[Peer], Action | None]
 
 @dataclass(frozen=True)
 class Stimulus:
-    """A named input. `event`: the table's event for it, None if not exactly one. `clause`: that about its outputs."""
+    """A named input. `event`: its event in the table; None: none or several. `clause`: the clause about its outputs."""
 
     name: str
     event: Event | None

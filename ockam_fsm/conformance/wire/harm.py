@@ -1,7 +1,7 @@
 """Finds the case that has harmed the node, by trying the suspected ones alone.
 
-Theory: a node may answer for a moment after a harmful case and then die. Cases in between pass, and the next one looks
-guilty. So the rest of the node is probed at once and again later, and a harm is attributed only once it is confirmed.
+Theory: a node may answer for a moment after a harmful case and end later. Cases in between pass, and the next one is
+suspected. So the rest of the node is probed at once and again later, and harm is attributed only once it is confirmed.
 
 Rule 1: the suspects are the cases since the last harm, the latest first, up to `MOST_SUSPECTS`. Each is tried alone on
         a node that answers again, by itself or by `--restart`, and the node is watched for as long as the harm took to

@@ -232,7 +232,7 @@ def answering_keepalives(asked: Asked, worker: Address) -> None:
 
 
 def signal_of(message: Message | None) -> Signal | None:
-    """Decode a signal of profile `generation`; None for None."""
+    """Return the signal in a message of profile `generation`; None if there is no message."""
     if message is None:
         return None
     try:

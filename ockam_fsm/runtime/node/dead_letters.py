@@ -44,7 +44,7 @@ class DeadLetters:
 
 
 def summary(letter: Letter) -> Letter:
-    """Return the letter with a bounded beginning of its message, and the size of a cut payload in its detail."""
+    """Return a copy of bounded size: the beginning of the message, and in the detail the size of a cut payload."""
     message, cut = letter.message, ""
     if isinstance(message, Message | Outgoing):
         if len(message.payload) > KEPT_BYTES:

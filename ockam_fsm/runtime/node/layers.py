@@ -53,7 +53,7 @@ class Layered(Protocol):
 
 
 def written_bytes(*routes: Route) -> int:
-    """Return the most bytes that a layer adds which writes these routes beside the payload."""
+    """Return the largest number of bytes that a layer adds if it writes these routes beside the payload."""
     return HEAD_BYTES + sum(ADDRESS_HEAD_BYTES + len(one.value) for route in routes for one in route)
 
 

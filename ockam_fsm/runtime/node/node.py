@@ -140,7 +140,7 @@ class Node:
             connection.step(Event.ANSWER_CURRENT)
 
     def connection_lost(self, via: Address, reason: str = "") -> None:
-        """Report that a connection is gone, or was refused. An unknown one is ignored."""
+        """Report that a connection is lost or was refused; ignored if the connection is unknown."""
         connection = self.router.residents.get(via)
         if isinstance(connection, Connection):
             self.router.drain_origin(connection.origin)
@@ -148,7 +148,7 @@ class Node:
             connection.step(Event.LOWER_LAYER_LOST)
 
     def fire(self, timer: WorkerTimer) -> None:
-        """Fire a timer that is due. One of a worker that is gone is ignored."""
+        """Fire a timer that is due; ignored if its worker no longer exists."""
         self.router.drain()
         resident = self.router.residents.get(timer.worker)
         if resident is not None:

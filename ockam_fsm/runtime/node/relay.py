@@ -1,13 +1,13 @@
 """A relay: two ends that cannot reach each other register at a node that both can reach.
 
     registration   onward [relay], payload BARE {alias: string, token: data[16]}; confirmed with BARE string alias
-    message        onward [relay, alias, ...]: goes on to where `alias` registered, and there along the rest
+    message        onward [relay, alias, ...]: forwarded to where `alias` registered, and from there along the rest
 
 Rule 1: the registered route is the return route of the registration without its last address. It leads over the
-        connection of the registration; when that is gone the end registers again, which it does every
-        `refresh_seconds` anyway.
+        connection of the registration. An end registers again when this connection is lost, and every
+        `refresh_seconds`.
 Rule 2: an alias is taken over with its token only. The number of aliases is limited, in all and for each peer.
-Rule 3: a registration is a lease: it ends when it is not renewed in `lease_seconds`, or when its connection is gone.
+Rule 3: a registration is a lease: it ends when it is not renewed in `lease_seconds`, or when its connection is lost.
 A session between the ends is two-sided: either may lose its route, register again and renegotiate (tests/runtime).
 Source: the discussion, comment on sessions renegotiated from both sides; Ockam's remote forwarder, which also registers
 again at a fixed interval.

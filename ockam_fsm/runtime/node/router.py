@@ -240,7 +240,7 @@ class Router:
             self._draining, self.serving = False, before
 
     def lose(self, dependents: dict[Dependent, None], detail: str) -> None:
-        """Report to each of these that its carrier is gone, one in each turn, unless it has left in the meantime."""
+        """Report to these, one in each turn, that their carrier is lost; not to those that no longer depend on it."""
 
         def report(dependent: Dependent) -> None:
             if dependent in dependents:

@@ -33,10 +33,10 @@ def static_forwarder(route: Route) -> Handler:
 
 
 def discovery(directory: Mapping[Address, Route], *, proxy: bool) -> Handler:
-    """Return a handler that forwards along the route of a name in `directory`, the second address of the onward route.
+    """Return a handler that looks up the second address of the onward route in `directory`, and forwards there.
 
     A proxy adds its address to the return route, and forwards replies. Otherwise the peer's answer, and all later
-    messages, bypass it. An entry that is added to `directory` later is found from then on.
+    messages, bypass it. The handler also finds entries that are added to `directory` later.
     """
 
     check_type("directory", directory, Mapping)
@@ -56,7 +56,7 @@ def discovery(directory: Mapping[Address, Route], *, proxy: bool) -> Handler:
 def metadata_forwarder(route: Route) -> Handler:
     """Return a handler that forwards whole messages, each as the payload of another message along `route`.
 
-    So routes and tracing context survive a carrier that keeps payloads only (a stream). `metadata_receiver` unpacks.
+    So routes and tracing context are kept even by a carrier of payloads only (a stream). `metadata_receiver` unpacks.
     """
 
     def pack(message: Message, context: Context) -> None:

@@ -293,7 +293,7 @@ class SessionWorker:
         self.router.bury(letter.reason, letter.message, self.outer)
 
     def retire(self) -> None:
-        """End with the session: its lasting addresses vanish, and its dependents lose their lower layer."""
+        """Unregister the lasting addresses of a closed session, and report the loss to its dependents."""
         terms = self.session.terms
         self._confirmed()
         self._rely_on(None)

@@ -88,7 +88,7 @@ class Host:
         return self._take()
 
     def fire(self, key: Key, timer: AnyTimer) -> list[Owned]:
-        """Fire a timer of one responder; it is ignored if that responder is gone."""
+        """Fire a timer of one responder; ignored if that responder no longer exists."""
         if key in self.sessions:
             self._collect(key, self.sessions[key].fire(timer))
         return self._take()

@@ -105,7 +105,7 @@ class Close:
 
 @value
 class GoingAway:
-    """The node or the host of the sender stops (best effort). The session may go on elsewhere, or later."""
+    """The node or the host of the sender stops (best effort). The session may continue elsewhere, or later."""
 
     reason: str
 

@@ -81,7 +81,7 @@ async def alive(talk: ClientSession) -> bool:
 
 
 async def answering(talk: ClientSession) -> None:
-    """Raise Undecided if `alive` cannot decide anything about this node."""
+    """Raise Undecided if the node answers no keepalives, because then `alive` is no evidence."""
     if not await alive(talk):
         raise Undecided("the node answers no keepalive, so a live generation looks like a dead one")
 
