@@ -2,10 +2,10 @@
 
 Rule 1: the failure of a handler changes this worker and no other one (S14).
 Rule 2: restarts are bounded. Each waits for a back-off, and `failures` counts them until the worker was quiet for a
-        while; when its budget is spent the worker stops for good.
+        while; when its budget is spent the worker stops permanently.
 Left out: messages and the restart itself. The message whose handler raised is a dead letter; so is every message
 that arrives while the worker waits for its restart.
-Source: semantics of faults, `spec/sessions.md` (S14); Erlang's supervisors, whose restart intensity this bound is.
+Source: `spec/sessions.md` clause 10.2 (S14); Erlang's supervisors, whose restart intensity this bound is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checks of the account of a simulated node: it equals what the node keeps (S24), and the greatest holder pays (S25).
+"""Checks of a simulated node's account: it equals what the node keeps (S24), and the greatest holder is evicted (S25).
 
 Rule 1: an account is checked at each use (`JudgedLedger`), and periodically against the whole node (`judge_account`).
 Source: spec/sessions.md clauses 16.4 and 16.5.

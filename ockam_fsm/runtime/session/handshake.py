@@ -36,7 +36,7 @@ Rule 1: decode(encode(x)) == x, and in both profiles encode(decode(b)) == b for 
 Rule 2: decode returns a signal or raises `RemoteSessionError`; encode raises `LocalSessionError` for whatever the
         peer's decode would refuse.
 
-Source: semantics of generations, `spec/sessions.md` section 4; `ockam` from captured bytes, its wire clauses.
+Source: `spec/sessions.md` section 4 (generations); for `ockam` captured bytes and clause 14.2.
 Left out: a version field. A new signal gets a new tag, and an old node refuses an unknown tag.
 """
 

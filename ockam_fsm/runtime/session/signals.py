@@ -2,7 +2,7 @@
 
 Rule 1: a signal is immutable and hashable: the explorer interns it and a trace prints it.
 Rule 2: signals have no state. The session classifies them.
-Source: semantics of generations, `spec/sessions.md` section 4.
+Source: `spec/sessions.md` section 4 (generations).
 """
 
 from __future__ import annotations

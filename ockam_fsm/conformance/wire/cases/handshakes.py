@@ -1,6 +1,6 @@
 """Cases of responders in both profiles: the handshake, data, and their abuse.
 
-Source: clauses 2.3, 4.1, 4.9, 5.1, 5.4, 6.2, 7.3, 7.4, 14.2 to 14.4; semantics of the wire.
+Source: clauses 2.3, 4.1, 4.9, 5.1, 5.4, 6.2, 7.3, 7.4, 14.2 to 14.4.
 """
 
 from __future__ import annotations
