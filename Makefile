@@ -128,7 +128,7 @@ spec: $(VENV)/.all ## TLC on every model of spec/tla, compared with the pins
 	@$(call need,java,openjdk-17-jre-headless)
 	$(BIN)/ockam-fsm spec
 
-spin: $(VENV)/.all ## SPIN on every session type: the same states, the same wrong tables rejected (part of test-all)
+spin: $(VENV)/.all ## SPIN on every session type: it must find the same states and reject the same wrong tables (part of test-all)
 	@$(call need,spin,spin)
 	@$(call need,gcc,gcc libc6-dev)
 	$(BIN)/pytest -m thorough tests/specification/test_spin.py

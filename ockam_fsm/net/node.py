@@ -169,7 +169,7 @@ class TcpNode:
     async def close(self, grace_seconds: float = 5.0) -> None:
         """Stop every session and host, write pending output for at most `grace_seconds`, and end everything.
 
-        Peers are notified that this node goes away. To end a persistent session for good, close it first.
+        Peers are notified that this node goes away. To end a persistent session permanently, close it first.
         """
         if self.running:
             residents = self.node.router.residents

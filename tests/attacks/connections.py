@@ -1,4 +1,4 @@
-"""Attacks with connections: many that say nothing, and bytes that are no messages."""
+"""Attacks with connections: many that send nothing, and bytes that are no messages."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def unknown_addresses(port: int, seconds: float) -> Load:
 
 
 def hops_126(port: int, seconds: float) -> Load:
-    """One connection sends frames that want 126 local hops each: more than the gate accepts."""
+    """One connection sends frames with 126 local hops each: more than the gate accepts."""
     return _flood(port, seconds, 1, frame(way(*["hop"] * 126, "echo")), 20)
 
 

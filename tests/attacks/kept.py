@@ -32,7 +32,7 @@ def large_dead_letters(port: int, seconds: float) -> Load:
 
 
 def large_tracing_contexts(port: int, seconds: float) -> Load:
-    """190 messages with a tracing context of 16 MiB to a destination that says nothing."""
+    """190 messages with a tracing context of 16 MiB to a destination that sends nothing."""
     silent, where = listener()
     one = frame(way(tcp(f"{HOST}:{where}"), "x"), b"", (), "t" * (MAX_FRAME_BYTES - 256))
     count, size = write_each(Peer(port), repeat(one, MESSAGES), seconds)
@@ -41,7 +41,7 @@ def large_tracing_contexts(port: int, seconds: float) -> Load:
 
 
 def large_messages_held(port: int, seconds: float) -> Load:
-    """190 messages of 16 MiB to 60 destinations that accept the connection and say nothing."""
+    """190 messages of 16 MiB to 60 destinations that accept the connection and send nothing."""
     silent = [listener() for _ in range(60)]
 
     def frames() -> Iterator[bytes]:

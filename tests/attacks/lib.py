@@ -139,7 +139,7 @@ def wait(seconds: float) -> None:
 
 
 def listener(host: str = HOST, backlog: int = 128) -> tuple[socket.socket, int]:
-    """A destination that connects (the operating system does) and then says nothing."""
+    """A destination that connects (the operating system does) and then sends nothing."""
     found = socket.socket()
     found.bind((host, 0))
     found.listen(backlog)

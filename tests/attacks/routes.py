@@ -70,7 +70,7 @@ def _answers(port: int, name: str) -> bool:
 
 
 def initialization_routes(port: int, seconds: float) -> Load:
-    """Hellos that name a private worker, a private session or another host as the way back, and go away."""
+    """Hellos with initialization routes to a private worker or session, or to another host; the peer disconnects."""
     end = time.monotonic() + seconds
     other, where = listener(ELSEWHERE)
     routes = [way("secret"), way("own session"), way(tcp(f"{ELSEWHERE}:{where}"), "x"), way("hop", "secret"),
@@ -87,7 +87,7 @@ def initialization_routes(port: int, seconds: float) -> Load:
 
 
 def spellings(port: int, seconds: float) -> Load:
-    """1,000 spellings of one destination, and 250 other hosts that belong to the attacker."""
+    """1,000 spellings of one destination, and 250 other hosts of the attacker."""
     same, where = listener()
     other, there = listener("0.0.0.0", backlog=1024)
     names = [f"{HOST}:{'0' * zeros}{where}" for zeros in range(400)]

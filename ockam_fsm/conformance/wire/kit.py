@@ -258,7 +258,7 @@ class Kit:
         return True
 
     def _hopeless(self, one: Case) -> str:
-        """Why a case would wait for the node in vain; empty if it would not."""
+        """The reason why a case would wait for the node without effect; empty if there is none."""
         given_up = "" if one.name in self.exempt else self.given_up
         return self.harm.dead or given_up or ("" if one.name in NEED_NO_SESSION else self.no_session)
 

@@ -16,7 +16,7 @@ Rule 2: delivery is at least once and in order, in each direction: a publisher k
         the hub, a connection or a storage do not end the session, and its address stays the same.
 Rule 3: leaving the `async with` accepts no more messages and waits until the accepted ones are stored, except after an
         exception.
-Rule 4: a publisher that closes for good ends the session: sessions over it are notified, and waiting messages become
+Rule 4: a publisher that closes permanently ends the session: sessions over it are notified, and waiting messages become
         dead letters.
 Rule 5: after a restart of its process an end resumes from the last state passed to `keep`, at another address. Without
         `keep`, messages that are not stored are lost. Messages that wait for the window of the publisher (`capacity`)
