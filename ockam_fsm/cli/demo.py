@@ -1,4 +1,4 @@
-"""`ockam-fsm demo`: the whole pipeline of the discussion between real processes, while its parts are killed."""
+"""`ockam-fsm demo`: a secure channel over a stream over TCP, while the processes of its parts are killed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A demonstration of the whole pipeline with killed processes: a secure channel over a stream over TCP."""
+"""A demonstration with killed processes: a secure channel over a stream over TCP, as in Ockam's discussion."""

@@ -260,7 +260,7 @@ class _Producer:
         return offsets
 
     def abort_unsettled(self, places: Sequence[Place]) -> None:
-        """End unsettled transactions: an abort marker of this producer ends any transaction of it in a partition."""
+        """End unsettled transactions: this producer's abort marker in a partition ends its transaction there."""
         self._write([Record(topic, partition, b"aborted", b"") for topic, partition in places])
         self._client.asked("aborting", lambda: self._producer.abort_transaction(self._timeout))
 

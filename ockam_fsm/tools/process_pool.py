@@ -126,7 +126,7 @@ def _received(worker: _Worker) -> JobMessage:
         kind, value = worker.pipe.recv()
     except EOFError:
         worker.process.join()
-        raise WorkerFailed(f"a worker process died with exit code {worker.process.exitcode}") from None
+        raise WorkerFailed(f"a worker process ended with exit code {worker.process.exitcode}") from None
     if kind == "failed":
         raise WorkerFailed(value)
     return JobMessage(worker.index, kind == "done", value)

@@ -77,9 +77,9 @@ def spread(
     order: Ints, left: Ints, cut: int, full: int, table: Ints, reach: Bytes,
     plan: Ints, used: Bytes, work: Ints, misses: Ints, found: Ints,
 ) -> tuple[int, bool]:  # fmt: skip
-    """Pass once over `left`, last first: add to a state's bits in `reach` (by its position in `table`) the bits of its
-    system successors, and the bits `cut` if a bound suppressed one. States that lack a bit of `full` are moved to the
-    end of `left`, in their order. Return how many they are, and whether any bit changed."""
+    """Pass once over `left`, from its end. The bits of a state (in `reach`, at its place in `table`) get those of its
+    system successors, and `cut` if a bound suppressed a successor. States that then lack a bit of `full` are moved to
+    the end of `left`, in their order. Return how many these are, and whether any bit changed."""
     first = left.size
     changed = False
     for at in range(left.size - 1, -1, -1):

@@ -135,7 +135,7 @@ class Judge:
             self.settle(self.run(choices(found, alphabet)))
 
     def run(self, stimuli: Iterable[Stimulus]) -> Sequence[Stepped]:
-        """Run a new target. Empty if there is none or no time."""
+        """Run a new target and return its steps; none if the target cannot be started or time is over."""
         if self.effort.over():
             self.stopped = self.stopped or ENDED
         running = None if self.stopped else self.start(self.endpoint)

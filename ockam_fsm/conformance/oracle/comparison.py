@@ -1,7 +1,7 @@
 """Compares the outputs of two ends in one step.
 
-Rule 1: within one step the order of data counts, the order of notices, and the order of deliveries; the order of other
-        outputs does not.
+Rule 1: within one step the order counts among data, among notices and among deliveries; that of other outputs does
+        not count.
 Rule 2: an error for a message at an address that has ended is allowed, and not required (clause 14.4).
 """
 

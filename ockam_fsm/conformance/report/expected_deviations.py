@@ -22,7 +22,7 @@ KEYS = {"clause", "case", "reason"}
 
 
 def read_expected(text: str, name: str) -> tuple[Expected, ...]:
-    """Read the text of such a file. `name`: of the file, for the message. Raises DefinitionError."""
+    """Read the text of a file of expected deviations; errors name the file `name`. Raises DefinitionError."""
     try:
         read = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -61,7 +61,7 @@ class Bystander:
         """In the last probe, only answers on open connections were missing."""
         self.starved = self.full = False
         """`starved`: in the last failed start or probe only a session was missing. `full`: the spawner refused it,
-        which it may do when it is full."""
+        as a full spawner may."""
 
     async def ready(self) -> str:
         """Probe the bystander, and replace it if it does not answer. Return why it cannot be replaced, else empty.

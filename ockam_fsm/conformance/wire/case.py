@@ -76,7 +76,7 @@ def case(
     lacks: Callable[[Target], str] = nothing_lacks,
     into: list[Case],
 ) -> Callable[[Try], Try]:
-    """Make a case of a function, with its name and docstring, and append it to the list `into`."""
+    """Append a case to the list `into`: the function, with its name and its docstring."""
 
     def register(run: Try) -> Try:
         name = run.__name__.replace("_", "-")

@@ -193,9 +193,9 @@ class Harm:
     # Cases that run at the same time ----------------------------------------------------------------------------------
 
     async def outlived(self, cases: Sequence[Case], fallen: bool) -> list[Case]:
-        """The cases, of several that ran at the same time, that have to be tried again one by one.
+        """Of cases that ran at the same time, those that have to be tried again one by one.
 
-        `fallen`: the node did not answer meanwhile, so that some of them were not judged.
+        `fallen`: the node did not answer meanwhile, so that some cases were not judged.
         """
         if self.dead or not cases:
             return []

@@ -108,14 +108,14 @@ class Connection:
         self.state = State.IDLE
         self.held = self.misses = 0
         self.heard = 0
-        """The number of messages that have arrived over it."""
+        """The number of messages that have arrived over the connection."""
         self._waiting: dict[Receipt, Message] = {}
         self.armed: set[Timer] = set()
         self.dependents: dict[Dependent, None] = {}
         self.reason = ""
         self._bytes = 0
         self._in_use = False
-        """Whether it has carried a message since its idle timer was set."""
+        """Whether the connection has carried a message since its idle timer was set."""
         self._settings = settings
         self._closed = closed
 
@@ -135,7 +135,7 @@ class Connection:
         return None
 
     def give_up(self, heard: int) -> None:
-        """Close it after an unanswered hello, if nothing has arrived since `heard` and it can be opened again."""
+        """Close the connection after an unanswered hello, if it can be reopened and nothing arrived since `heard`."""
         if self.heard == heard and self.role is Role.INITIATOR and self.state is State.ESTABLISHED:
             self.reason = SILENT
             self.step(Event.LOWER_LAYER_LOST)

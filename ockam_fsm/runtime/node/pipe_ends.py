@@ -74,9 +74,9 @@ class SendingEnd(Inner):
         back: Route = (),
         changed: Callable[[], object] = lambda: None,
     ) -> None:
-        """`route` leads to the receiver. `core` None: an index pipe, whose sender only numbers. `changed` is called
-        when a message was confirmed or given up. `outer`, of this `access`: by default a fresh secret address. `back`:
-        the route from the receiver to this node, where the messages do not trace it."""
+        """`route` leads to the receiver. `core` None: an index pipe, whose sender only numbers. `outer`: the outer
+        address, with this `access`; by default a secret one. `changed` is called when a message was confirmed or given
+        up. `back`: the route from the receiver to this node, where the messages do not trace it."""
         self.router, self.route, self.core, self._changed = router, route, core, changed
         self.outer, self.inner = outer or router.fresh_address(), router.fresh_address()
         self._return_route = (*back, self.inner)

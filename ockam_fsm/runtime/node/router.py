@@ -298,7 +298,7 @@ class Router:
             self.serving = before
 
     def withdraw(self, reply: Address) -> None:
-        """Make queued messages of the application whose reply address is `reply` dead letters."""
+        """Turn the application's queued messages whose reply address is `reply` into dead letters."""
         queue = self.application.queue
         for _ in range(len(queue)):
             envelope, weight = queue.popleft()
@@ -309,7 +309,7 @@ class Router:
                 queue.append((envelope, weight))
 
     def forget(self, origin: Origin) -> None:
-        """Make the queued messages of an origin that is given up dead letters; it may be the origin being served."""
+        """Turn the queued messages of a given-up origin into dead letters; it may be the origin being served."""
         queue = origin.queue
         for _ in range(len(queue)):
             envelope, weight = queue.popleft()

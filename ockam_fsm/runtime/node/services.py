@@ -22,7 +22,7 @@ UNKNOWN_NAME = "unknown name"
 
 
 def static_forwarder(route: Route) -> Handler:
-    """Return a handler that forwards every message along `route`. It is not on the return route."""
+    """Return a handler that forwards every message along `route`, and adds no address to the return route."""
 
     check_route("route", route)
 

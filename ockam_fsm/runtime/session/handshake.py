@@ -91,13 +91,13 @@ class Profile(Protocol):
     def name(self) -> str: ...
     @property
     def keeps_alive(self) -> bool:
-        """Whether it has keepalives."""
+        """Whether the profile has keepalives."""
         ...
 
     @property
     def names_sessions(self) -> bool:
-        """Whether it writes session ids and generations. Then hosts find a responder again, and undeliverable
-        messages are answered with an error (clause 14.4)."""
+        """Whether session ids and generations are on the wire. Then a host finds the responder of a session, and
+        undeliverable messages are answered with an error (clause 14.4)."""
         ...
 
     @property

@@ -144,9 +144,9 @@ class SessionData:
         return self.seen if self.attempt is None else max(self.seen, self.attempt.generation.rank)
 
     def closing(self, *, own: bool) -> Address | None:
-        """Return the starter's address that a close without a messaging route carries: that of the last established
-        generation, or before the first one that of the attempt. `own`: this end closes; else its peer does, and an
-        attempt alone cannot close a state that was kept from an earlier incarnation."""
+        """Return the starter's address in a close without a messaging route: that of the last established generation;
+        before the first one, that of the attempt. `own`: this end closes. If the peer closes, an attempt alone cannot
+        end a session whose state was kept from an earlier incarnation."""
         attempt, kept = self.attempt, self.has_state and not own
         if self.established_in is not None or attempt is None or kept or self.is_own(attempt) is not own:
             return self.established_in

@@ -48,7 +48,7 @@ class Protection(Protocol):
 
     @property
     def exhausted(self) -> bool:
-        """Whether its keys are used up: the generation has to end."""
+        """Whether the keys are used up: the generation has to end."""
         ...
 
     def speaks(self, signal: Signal) -> bool:

@@ -157,7 +157,7 @@ async def falls_back(context: CaseContext) -> str:
         await waiting(context, wire, max(0.0, began + seconds * factor + LATE_SECONDS * (factor - 1) - now()), keep)
         if not await alive(first):
             still(first)
-            raise Deviation("expected the live generation to go on after the unconfirmed attempt; it is gone")
+            raise Deviation("expected the live generation to outlive the unconfirmed attempt; it has ended")
         if await second.dead(meaning="data in the generation that was not confirmed"):
             still(second)
             return f"the attempt was given up after {now() - began:.1f} s; {seconds:g} s are declared"
