@@ -17,7 +17,7 @@ class SessionLine:
     state: str = "IDLE"
     generation: int = 0
     established: int = 0
-    """How often it was established: once, and again for each renegotiation."""
+    """How often the session was established: once, and again for each renegotiation."""
     causes: list[str] = field(default_factory=list)
     """The reason of each failure."""
 

@@ -89,7 +89,7 @@ class Bystander:
 
     @property
     def believed_seconds(self) -> float:
-        """How long its sessions may be idle before the node may give them up, with a margin."""
+        """How long the bystander's sessions may be idle before the node may give them up, with a margin."""
         target = self.context.target
         waits = [target.durations.idle_seconds or 30.0]
         if target.session_type.renegotiation is Renegotiation.TWO_SIDED:

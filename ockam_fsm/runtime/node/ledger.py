@@ -70,7 +70,7 @@ class Origin:
         self.queue: deque[tuple[Any, int]] = deque()
         """The envelopes that wait for the router, each with its weight."""
         self.ready = False
-        """Whether it is in the router's round of origins that have something to deliver."""
+        """Whether this origin is in the router's round of origins that have something to deliver."""
 
 
 class Receipt:

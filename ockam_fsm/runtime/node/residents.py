@@ -40,7 +40,7 @@ class Resident(Layered, Protocol):
 
     @property
     def replies(self) -> bool:
-        """Whether it also takes messages to the reply addresses made from its own (sessions do)."""
+        """Whether the resident also takes messages to reply addresses made from its own address (sessions do)."""
         ...
 
     def carries(self, address: Address) -> bool:

@@ -165,11 +165,11 @@ class SessionWorker:
             self.router.observe(StateChanged(self.outer, machine, before.name, session.state.name, number))
 
     def request(self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool, resumed_only: bool = False) -> None:
-        """Open a request. Errors as `order`."""
+        """Open a request. Raises what `order` raises."""
 
         def accept(session: Session) -> list[Command]:
             commands = session.request(identifier, outgoing, reissue=reissue, resumed_only=resumed_only)
-            # Now, since it may have its outcome when its commands are carried out.
+            # Now, since the request may have its outcome while its commands are carried out.
             self._open[identifier] = self.router.ledger.take(self.router.serving, weight_of(outgoing))
             return commands
 
