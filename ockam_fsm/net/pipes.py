@@ -156,7 +156,7 @@ class Pipe:
 
     @property
     def unconfirmed(self) -> int:
-        """The number of accepted messages that are not confirmed; 0 for an index pipe. Errors as `address`."""
+        """The number of accepted, unconfirmed messages; 0 for an index pipe. Raises the errors of `address`."""
         return self._sending.unconfirmed
 
     async def flush(self) -> None:

@@ -152,7 +152,7 @@ class RawPeer:
         return self._frames.popleft()
 
     async def version(self, seconds: float) -> bytes:
-        """Return the first byte of the peer. Raises as `frame`."""
+        """Return the first byte of the peer. Raises the errors of `frame`."""
         await self._read_until(lambda: bool(self.first), seconds)
         return self.first
 

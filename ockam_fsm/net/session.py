@@ -150,7 +150,7 @@ class TcpSession:
             raise
 
     async def established(self, timeout_seconds: float | None = None) -> None:
-        """Wait until the session is established. Errors as `open`."""
+        """Wait until the session is established. Raises the errors of `open`."""
         _check_deadline(timeout_seconds)
         if self.state is not State.ESTABLISHED:
             await self._next(Established, timeout_seconds)
@@ -163,7 +163,7 @@ class TcpSession:
         return self.reason
 
     async def renegotiate(self, timeout_seconds: float | None = None) -> None:
-        """Give up the current generation and wait for the next one. Errors as `open`.
+        """Give up the current generation and wait for the next one. Raises the errors of `open`.
 
         An implicit session negotiates again only with its next message; for it this call does not wait.
         """

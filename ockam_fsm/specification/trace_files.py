@@ -41,7 +41,7 @@ class TraceLines:
         return sum(path.stat().st_size for path in self.files)
 
     def origin(self, line: int) -> tuple[Path, int]:
-        """Return the file and the line number in it of a line of the trace that was read."""
+        """Return the file that a line of the whole trace comes from, and its number there."""
         which = max(at for at, begin in enumerate(self._begins) if begin + 1 < line or not at)
         return self.files[which], line - self._begins[which]
 

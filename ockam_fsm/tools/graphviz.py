@@ -44,7 +44,7 @@ def render_svg(dot_source: str, limit_seconds: float = LIMIT_SECONDS) -> str:
 
 
 def render_with_program(program: str, dot_source: str, limit_seconds: float = LIMIT_SECONDS) -> str:
-    """Draw with the `dot` at the path `program`. Arguments and errors as `render_svg`."""
+    """Draw with the `dot` at the path `program`. Arguments and errors: see `render_svg`."""
     try:
         done = subprocess.run(
             [program, "-Tsvg"], input=dot_source.encode(), capture_output=True, timeout=limit_seconds, check=False
@@ -61,7 +61,7 @@ def render_with_program(program: str, dot_source: str, limit_seconds: float = LI
 
 
 def render_with_wasm(dot_source: str, limit_seconds: float = LIMIT_SECONDS) -> str:
-    """Draw with Graphviz as WebAssembly. Arguments and errors as `render_svg`."""
+    """Draw with Graphviz as WebAssembly. Arguments and errors: see `render_svg`."""
     if _Call.abandoned:
         raise RenderingError(
             "An earlier picture is still being drawn, and there is only one instance of Graphviz.", _INSTALL

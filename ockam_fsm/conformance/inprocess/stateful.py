@@ -96,7 +96,7 @@ def sequences(
     role: Role | str = Role.INITIATOR,
     profile: Profile | str = GENERATION,
 ) -> SearchStrategy[list[str]]:
-    """Return a Hypothesis strategy for lists of stimulus names, as `again` takes them. Raises as `stateful`."""
+    """Return a Hypothesis strategy for lists of stimulus names, as in `again`. Raises the errors of `stateful`."""
     try:
         from hypothesis import strategies
     except ImportError:

@@ -260,7 +260,7 @@ async def confirm(talk: ClientSession) -> None:
 
 
 async def next_generation(talk: ClientSession, *, by: int = 1) -> ClientSession:
-    """Negotiate the session again, without confirming the new generation. Raises as `Attempt.talk`."""
+    """Negotiate the session again, without confirming the new generation. Raises the errors of `Attempt.talk`."""
     old = talk.attempt
     attempt = hello(talk.wire, session_id=old.session_id, number=old.generation.number + by)
     attempt.send()

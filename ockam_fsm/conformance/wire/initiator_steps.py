@@ -94,7 +94,7 @@ def no_hello(context: CaseContext, seconds: float, after: str, clause: str = "")
 
 
 async def next_hello(context: CaseContext, failures: int, after: str, clause: str = "") -> Asked:
-    """Wait for the next hello of a session whose attempt or generation has failed. Raises as `no_hello` returns."""
+    """Wait for the next hello of a session whose attempt or generation has failed. Raises the result of `no_hello`."""
     seconds = hello_seconds(context.target, failures)
     found = await initiator_context(context).hello(seconds)
     if found is None:

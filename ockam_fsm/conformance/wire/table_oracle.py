@@ -154,7 +154,7 @@ class TableOracle:
         """How many stimuli of the sequence were carried out."""
 
     async def carry_out(self, plan: Plan) -> bool:
-        """Carry out a plan. Return whether its stimulus has fired the rows that it is about. Raises as `step`."""
+        """Carry out a plan. Return whether its stimulus has fired the intended rows. Raises the errors of `step`."""
         await self.along(plan.way)
         before = len(self.oracle.steps)
         await self.along([plan.tried])

@@ -208,7 +208,7 @@ class StreamPublisher:
         return self.accepted
 
     async def publish(self, data: bytes) -> int:
-        """Accept a message, and wait until it is stored. Errors as `send`.
+        """Accept a message, and wait until it is stored. Raises the errors of `send`.
 
         Raises:
             CancelledError: the call was cancelled; the message is still published.
@@ -218,7 +218,7 @@ class StreamPublisher:
         return ordinal
 
     async def flush(self) -> None:
-        """Wait until all accepted messages are stored. Errors as `send`."""
+        """Wait until all accepted messages are stored. Raises the errors of `send`."""
         await self._confirmed(self.accepted)
 
     def close(self) -> None:

@@ -61,7 +61,7 @@ class ErrorReplies:
         self._sent.clear()
 
     def _leads_back(self, envelope: Envelope) -> bool:
-        """Whether the return route does not end at a worker of this node, for a message from outside."""
+        """Whether a message from outside has a return route that leads out again, not to a worker of this node."""
         return envelope.arrived is None or self._router.leads_out(envelope.message.return_route)
 
 

@@ -165,7 +165,7 @@ class SessionWorker:
             self.router.observe(StateChanged(self.outer, machine, before.name, session.state.name, number))
 
     def request(self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool, resumed_only: bool = False) -> None:
-        """Open a request. Raises what `order` raises."""
+        """Open a request. Raises the errors of `order`."""
 
         def accept(session: Session) -> list[Command]:
             commands = session.request(identifier, outgoing, reissue=reissue, resumed_only=resumed_only)

@@ -149,7 +149,7 @@ class Context:
         self._orders.append(partial(router.route, Envelope(message)))
 
     def reply(self, payload: bytes) -> None:
-        """Send along the return route of the message. Errors as `send`."""
+        """Send along the return route of the message. Raises the errors of `send`."""
         router = self._worker.router
         check_payload(payload, router.max_payload_bytes)  # the routes have passed the gate
         message = Message(self.envelope.message.return_route, (self.address,), payload)

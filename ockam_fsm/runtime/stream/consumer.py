@@ -124,7 +124,7 @@ class Consumer:
         return self._fire(self._progress())
 
     def processing_failed(self, reason: str) -> list[ConsumerCommand]:
-        """Report that the application failed to process its message. `reason` is for people. Errors as `processed`."""
+        """Report that the application failed to process its message, and why. Raises the errors of `processed`."""
         self._reason = reason
         return self._fire(ConsumerEvent.PROCESSING_FAILED)
 
