@@ -1,4 +1,4 @@
-"""Greedy peers in a simulation: the account is correct, the greatest holder pays, and honest sessions continue."""
+"""Greedy peers in a simulation: the account is correct, the greatest holder is evicted, honest sessions continue."""
 
 from __future__ import annotations
 
