@@ -47,6 +47,11 @@ def test_pairs(machine: type[RuleBasedStateMachine]) -> None:
     run(machine, 15, 40)
 
 
+def test_a_hello_that_a_full_host_refuses_is_no_step_of_a_session() -> None:
+    """The host answers it; S28 once blamed the responder that it did not make."""
+    pairs.again("explicit-transient", [["fault", 4], ["fire", 12], ["deliver", 0], ["deliver", 0]])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", NODE_MACHINES, ids=lambda machine: str(machine.__name__))
 def test_nodes(machine: type[RuleBasedStateMachine]) -> None:

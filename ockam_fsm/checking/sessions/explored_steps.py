@@ -130,18 +130,19 @@ def _session_step(
     if step.event == Fault(ERROR):
         link = (before.current or before.attempt) if before is not None else None
         signal, address = Error(""), link.inner if link is not None else None
-    reached = address is not None and _is_for(key, before, signal, address)
+    addressed = address is not None and _is_for(key, before, signal, address)
     known = before.seen[0] if before is not None else _remembered(step, key)
     accepted = message is None or is_acceptable(message, signal, before, known, contact, settings)
-    if not reached or not accepted or not _is_meant(step, config, change, packet, signal):
+    if not addressed or not accepted or not _is_meant(step, config, change, packet, signal):
         signal = address = None
     order = step.event.order if isinstance(step.event, Order) else None
     facts = [fact for owner, fact in owned(step) if owner == key]
     refused = any(isinstance(fact, Refused) for fact in facts)
     did = () if refused else tuple(facts)
+    made = before is not None or after is not None or bool(did)  # else its host has refused it
     return ExploredStep(
         settings, local(step.actor), contact, before, after, did,
-        partial(signal_of, profile=config.profile), message, reached, signal, address,
+        partial(signal_of, profile=config.profile), message, addressed and made, signal, address,
         timer=_timer(step, key),
         order=str(order) if order is not None else None,
         refused=refused,
