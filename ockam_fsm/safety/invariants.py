@@ -136,8 +136,7 @@ def route_is_of_its_generation(step: SessionStep) -> bool:
     for signal, message in step.sent:
         if not isinstance(signal, TALK) or not (hides or message.return_route):
             continue
-        route = message.onward_route
-        if not any(link.route and link.route == route[: len(link.route)] for link in links):
+        if not any(step.follows(message.onward_route, link) for link in links):
             return False
         if isinstance(signal, Data) and not (State.ESTABLISHED in (step.was, step.came_to) or step.adopts):
             return False

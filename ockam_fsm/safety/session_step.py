@@ -163,6 +163,10 @@ class SessionStep:
         """Whether the data that arrived was sent in this generation, as far as is known."""
         return True
 
+    def follows(self, route: Route, link: Link) -> bool:
+        """Whether a message with this onward route is sent along the messaging route of a generation."""
+        return bool(link.route) and link.route == route[: len(link.route)]
+
     def can_send(self, kind: type[Signal]) -> bool:
         """Whether the profile has signals of this kind."""
         return self.settings.profile.keeps_alive or kind in (Hello, Answer)

@@ -47,12 +47,9 @@ from ockam_fsm.runtime.session.signals import (
     Answer,
     Close,
     Confirmation,
-    Data,
     Error,
     GoingAway,
     Hello,
-    Keepalive,
-    KeepaliveAnswer,
     Signal,
     Superseded,
 )
@@ -72,6 +69,14 @@ class ExploredStep(SessionStep):
         if sent_in is None:
             return self.received is None or reaches(link, self.received.onward_route[0])
         return sent_in in (link.generation.rank, link.generation.address)
+
+    def follows(self, route: Route, link: Link) -> bool:
+        """The derived address at the end of the messaging route must name the generation too."""
+        if not super().follows(route, link):
+            return False
+        found = re.search(rb"/(\d+)([ir])w$", link.route[-1].value) if self.settings.profile.names_sessions else None
+        starter = "i" if link.generation.starter is Role.INITIATOR else "r"
+        return found is None or found[1] + found[2] == f"{link.generation.number}{starter}".encode()
 
     def can_send(self, kind: type[Signal]) -> bool:
         """A secure channel must also have an unused nonce for it."""
@@ -207,21 +212,3 @@ def _withdrawn(image: Snapshot | None) -> Outgoing | None:
         return None
     pending = next((request.outgoing for request in image.requests), None)
     return pending or (image.waiting[-1][0] if image.waiting else None)
-
-
-def addresses_name_their_generation(step: SessionStep) -> bool:
-    """S5: talk goes along the route of a live generation, and the derived address at its end names that generation."""
-    if not step.settings.profile.names_sessions:
-        return True
-    links = [*live_links(step.before), *live_links(step.after)]
-    talk = (message for signal, message in step.sent if isinstance(signal, Data | Keepalive | KeepaliveAnswer))
-    routes = [message.onward_route for message in talk if message.return_route]
-    return all(any(_leads_to(link, route) for link in links) for route in routes)
-
-
-def _leads_to(link: Link, route: Route) -> bool:
-    if not link.route or link.route != route[: len(link.route)]:
-        return False
-    found = re.search(rb"/(\d+)([ir])w$", link.route[-1].value)
-    starter = "i" if link.generation.starter is Role.INITIATOR else "r"
-    return found is None or found[1] + found[2] == f"{link.generation.number}{starter}".encode()

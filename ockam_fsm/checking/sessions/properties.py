@@ -22,7 +22,7 @@ from ockam_fsm.checking.properties import (
 )
 from ockam_fsm.checking.sessions import authenticity as authentic
 from ockam_fsm.checking.sessions import liveness as live
-from ockam_fsm.checking.sessions.explored_steps import addresses_name_their_generation, every_session, reaches_one
+from ockam_fsm.checking.sessions.explored_steps import every_session, reaches_one
 from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, End, Refused
 from ockam_fsm.checking.sessions.step_facts import StepPredicate, arrival
@@ -33,11 +33,10 @@ from ockam_fsm.safety.properties import SAFETY, SafetyProperty, safety_of
 
 BOTH = (INITIATOR, RESPONDER)
 BROADER: Mapping[str, Callable[[PairConfig], StepPredicate]] = {
-    "S5": lambda config: every_session(config, addresses_name_their_generation),
     "S12": lambda config: lambda step: len(step.after.sessions) <= max(config.capacity, 1),
     "S28": lambda config: lambda step: arrival(step) is None or bool(step.records) or reaches_one(step, config),
 }
-"""Further conditions of these properties on a whole end: addresses, responders, messages that reach no session."""
+"""Further conditions of these properties on a whole end: its responders, and messages that reach no session."""
 
 
 def safety(config: PairConfig) -> Iterator[Property]:
