@@ -176,15 +176,15 @@ class WatchedSession(Session):
         self.monitor.judge(self, WatchedStep(
             self.settings, self.terms.outer, self.terms.contact, before, self.last, commands,
             partial(self._sent_signal, before=before, answers=answers),
-            running=frozenset(self.running), remembered=before.seen[0], rested=self.rested, **facts,
+            running=frozenset(self.running), rested=self.rested, **facts,
         ))  # fmt: skip
 
     def _sent_signal(self, message: Message, before: Snapshot, *, answers: bool) -> Signal | None:
         static = message.onward_route == (self.last.initialization_route or before.initialization_route)
-        place = Place.NEGOTIATION_START if static else Place.HANDSHAKE if answers else Place.WORKER
-        return self._signal(message, place)
+        return self._signal(message, static=static, answers=answers)
 
-    def _signal(self, message: Message, place: Place) -> Signal | None:
+    def _signal(self, message: Message, *, static: bool, answers: bool) -> Signal | None:
+        place = Place.NEGOTIATION_START if static else Place.HANDSHAKE if answers else Place.WORKER
         try:
             return self.settings.profile.decode(message.payload, place, message.return_route)
         except RemoteSessionError:
@@ -195,8 +195,7 @@ class WatchedSession(Session):
         found: dict[str, Any] = {"received": message, "reached": True, "sent_to": self.monitor.targets(message.payload)}
         address, before, contact = message.onward_route[0], self.last, self.terms.contact
         answers = any(address == link.handshake for link in live_links(before))
-        place = Place.NEGOTIATION_START if address == contact else Place.HANDSHAKE if answers else Place.WORKER
-        signal = self._signal(message, place)
+        signal = self._signal(message, static=address == contact, answers=answers)
         known = address == contact or any(reaches(link, address) for link in live_links(before))
         other = isinstance(signal, Close | Hello) and signal.session_id != self.terms.session_id
         if known and not other and is_acceptable(message, signal, before, before.seen[0], contact, self.settings):
