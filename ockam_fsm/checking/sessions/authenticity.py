@@ -31,7 +31,7 @@ from ockam_fsm.runtime.encoding.message import Message
 from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.session import Snapshot
-from ockam_fsm.safety.links import reaches
+from ockam_fsm.safety.links import is_own, reaches
 
 
 def is_first(message: Message) -> bool:
@@ -56,13 +56,13 @@ def authentic(message: Message, image: Snapshot | None, end: End, profile: Symbo
 def _is_next(term: Term, attempt: Link) -> bool:
     """Whether the term is the message that an attempt waits for."""
     starter, _ = keys_of(attempt)
-    if attempt.generation.address == attempt.inner:
+    if is_own(attempt):
         return (term.message, term.starter, term.author) == (ANSWER, starter, AUTHOR[Role.RESPONDER])
     return term.message == CONFIRMATION and _is_of_peer(term, attempt)
 
 
 def _is_of_peer(term: Term, link: Link) -> bool:
-    peer = Role.RESPONDER if link.generation.address == link.inner else Role.INITIATOR
+    peer = Role.RESPONDER if is_own(link) else Role.INITIATOR
     return (term.starter, term.answerer) == keys_of(link) and term.author == AUTHOR[peer]
 
 

@@ -20,6 +20,7 @@ from ockam_fsm.runtime.session.effects import EXHAUSTED
 from ockam_fsm.runtime.session.handshake import Profile
 from ockam_fsm.runtime.session.session import LATE_RESPONSE, Snapshot
 from ockam_fsm.runtime.session.signals import Answer, Hello, Superseded
+from ockam_fsm.safety.links import is_own
 
 StepPredicate = Callable[[Step], bool]
 
@@ -56,8 +57,7 @@ def collision(profile: Profile) -> StepPredicate:
         packet = arrival(step)
         if packet is None or not isinstance(signal_of(packet.message, profile), Hello):
             return False
-        own = [before.attempt for _, before, _ in changes(step) if before is not None and before.attempt is not None]
-        return any(link.generation.address == link.inner for link in own)
+        return any(before is not None and is_own(before.attempt) for _, before, _ in changes(step))
 
     return shows
 

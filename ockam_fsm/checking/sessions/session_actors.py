@@ -34,6 +34,7 @@ from ockam_fsm.runtime.session.link import Purpose
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session, Snapshot
 from ockam_fsm.runtime.session.signals import Data, Error
+from ockam_fsm.safety.links import is_own
 from ockam_fsm.safety.session_step import REQUEST, SEND
 
 INITIATOR, RESPONDER = "initiator", "responder"
@@ -409,11 +410,7 @@ def _timer(event: Fire) -> Hashable:
 def started_attempt(before: End, after: End) -> bool:
     """Whether this end started a negotiation in this step."""
     old = {key: image.attempt for key, image in before.sessions}
-    for key, image in after.sessions:
-        attempt = image.attempt
-        if attempt is not None and attempt.generation.address == attempt.inner and attempt != old.get(key):
-            return True
-    return False
+    return any(is_own(image.attempt) and image.attempt != old.get(key) for key, image in after.sessions)
 
 
 def _stripped(image: Snapshot, config: PairConfig) -> Snapshot:

@@ -42,6 +42,7 @@ from ockam_fsm.runtime.session.signals import (
     KeepaliveAnswer,
     Signal,
 )
+from ockam_fsm.safety.links import is_own
 
 HELLO, ANSWER, CONFIRMATION, TALK = range(1, 5)
 """The values of `Term.message`."""
@@ -96,7 +97,7 @@ def written(signal: Signal) -> bytes:
 
 def keys_of(link: Link) -> tuple[bytes, bytes]:
     """The ephemeral keys of a generation as one end knows them: the starter's, and the answerer's."""
-    if link.generation.address == link.inner:
+    if is_own(link):
         return link.inner.value, link.route[-1].value if link.route else b""
     return link.generation.address.value, link.inner.value
 
