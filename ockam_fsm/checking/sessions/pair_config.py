@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, SessionMachine
 from ockam_fsm.machines.vocabulary import Role, SessionType
@@ -41,20 +42,26 @@ class PairConfig:
 
     def settings(self, role: Role) -> SessionConfig:
         """The settings of one end. In a profile without session ids every responder is transient (clause 2.4)."""
-        fresh_responders = role is Role.RESPONDER and not self.profile.names_sessions
-        return SessionConfig(
-            EXPLICIT_TRANSIENT if fresh_responders else self.session_type,
-            role,
-            self.profile,
-            attempts=self.attempts,
-            held=0 if fresh_responders else self.held,
-            misses=self.misses,
-            requests=2,
-            variant=dict(self.variants).get(role),
-        )
+        return _settings(self, role)
 
     def session_id(self, incarnation: int) -> bytes:
         """The id of the session. A transient session has another id after each restart."""
         if not self.profile.names_sessions:
             return b""
         return SESSION_ID if self.session_type.persistent else bytes(15) + bytes([incarnation + 1])
+
+
+@cache
+def _settings(config: PairConfig, role: Role) -> SessionConfig:
+    """See `PairConfig.settings`. Cached, because a search asks for them in every step."""
+    fresh_responders = role is Role.RESPONDER and not config.profile.names_sessions
+    return SessionConfig(
+        EXPLICIT_TRANSIENT if fresh_responders else config.session_type,
+        role,
+        config.profile,
+        attempts=config.attempts,
+        held=0 if fresh_responders else config.held,
+        misses=config.misses,
+        requests=2,
+        variant=dict(config.variants).get(role),
+    )
