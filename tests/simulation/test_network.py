@@ -189,7 +189,7 @@ CAUGHT_AS: dict[str, set[str]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("bad", CAUGHT, ids=lambda bad: str(bad.name))
 def test_each_property_catches_its_known_bad_machines(bad: KnownBad, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the property that the machine is known for judges its steps."""
+    """Only the property that the machine is known for judges its steps. With all others a run ends no later."""
     claimed = CAUGHT_AS.get(bad.name, {bad.property})
     monkeypatch.setattr(monitors, "broken", lambda step: (one for one in broken(step) if one.id in claimed))
     if bad.property.startswith("W"):  # no property is violated, but a witness is never reached
@@ -197,12 +197,6 @@ def test_each_property_catches_its_known_bad_machines(bad: KnownBad, monkeypatch
         return
     outcome = _caught(bad)
     assert outcome.broken in claimed, outcome.detail
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("bad", [bad for bad in CAUGHT if bad.property[0] != "W"], ids=lambda bad: str(bad.name))
-def test_all_properties_together_catch_every_known_bad_machine(bad: KnownBad) -> None:
-    assert _caught(bad).broken
 
 
 def _caught(bad: KnownBad) -> Outcome:
