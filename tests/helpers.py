@@ -18,13 +18,13 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
 from ockam_fsm.projections.sequence import MomentKind
 from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route, local
 from ockam_fsm.runtime.session.commands import (
     AnyTimer,
-    CancelTimer,
     Command,
     DeadLetter,
     Deliver,
@@ -32,7 +32,6 @@ from ockam_fsm.runtime.session.commands import (
     Register,
     RequestTimer,
     Send,
-    SetTimer,
     Unregister,
 )
 from ockam_fsm.runtime.session.config import SessionConfig

@@ -32,7 +32,7 @@ from ockam_fsm.net.streams.publisher import StreamPublisher
 from ockam_fsm.net.streams.service import StreamService
 from ockam_fsm.net.streams.session import GROUP, StreamSession
 from ockam_fsm.runtime.encoding.message import Message
-from ockam_fsm.runtime.node.commands import Notify, Observation, StateChanged
+from ockam_fsm.runtime.node.commands import NotifyOwner, Observation, StateChanged
 from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.session.commands import Closed, TimedOut, with_detail
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
@@ -73,7 +73,7 @@ class Watch:
             os._exit(1)
 
     def observe(self, observation: Observation) -> None:
-        if isinstance(observation, Notify) and isinstance(observation.notice, TimedOut | Closed):
+        if isinstance(observation, NotifyOwner) and isinstance(observation.notice, TimedOut | Closed):
             notice = observation.notice
             self._causes[str(observation.worker)] = with_detail(notice.reason, notice.detail)
         elif isinstance(observation, StateChanged) and (layer := self._layer(observation)) is not None:

@@ -45,7 +45,7 @@ from ockam_fsm.net.routes import format_route, tcp
 from ockam_fsm.net.session import Owner, TcpSession
 from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
-from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, Observer, Remember, StateChanged
+from ockam_fsm.runtime.node.commands import Letter, NotifyOwner, Observation, Observer, RememberNumber, StateChanged
 from ockam_fsm.runtime.node.connections import ConnectionConfig
 from ockam_fsm.runtime.node.forwarding import policy_of
 from ockam_fsm.runtime.node.node import Node
@@ -72,7 +72,7 @@ class TcpNode:
         limits: TcpLimits | None = None,
         connections: ConnectionConfig | None = None,
         observers: Iterable[Observer] = (),
-        remember: Callable[[Remember], None] = lambda command: None,
+        remember: Callable[[RememberNumber], None] = lambda command: None,
         entropy: Entropy | None = None,
         mailbox: int = 1000,
         forward_to: str | Iterable[str] = "peer",
@@ -404,7 +404,7 @@ class TcpNode:
 
     # Within -----------------------------------------------------------------------------------------------------------
 
-    def _notified(self, notify: Notify) -> None:
+    def _notified(self, notify: NotifyOwner) -> None:
         found: TcpSession | Owner | None = self._sessions.get(notify.worker) or self._owners.get(notify.worker)
         if isinstance(notify.notice, Closed) and notify.worker not in self.node.router.residents:
             self._sessions.pop(notify.worker, None)
@@ -412,7 +412,7 @@ class TcpNode:
         if found is not None:
             found.notified(notify.notice)
 
-    def _remembered(self, command: Remember) -> None:
+    def _remembered(self, command: RememberNumber) -> None:
         """Store a number before the hello with this number leaves (clause 4.1)."""
         self._remember(command)
         owner = self._owners.get(command.worker)

@@ -17,7 +17,7 @@ from ockam_fsm.kernel.text import neutral
 from ockam_fsm.runtime.node.commands import (
     AttemptStarted,
     Letter,
-    Notify,
+    NotifyOwner,
     Observation,
     StateChanged,
     WorkerFailed,
@@ -79,7 +79,7 @@ def described(observation: Observation) -> tuple[str, dict[str, Any]]:
             return f"{worker or 'node'}: raised {short_repr(error)}", facts | {"error": short_repr(error)}
         case Letter(reason, _, worker, detail):
             return f"dead letter: {reason}", facts | {"reason": reason, "detail": detail}
-        case Notify(worker, notice):
+        case NotifyOwner(worker, notice):
             reason, detail = (notice.reason, notice.detail) if isinstance(notice, Closed | TimedOut) else ("", "")
             text = f"{worker}: {type(notice).__name__} {with_detail(reason, detail)}"
             return text.rstrip(), facts | {"reason": reason, "detail": detail}

@@ -9,9 +9,9 @@ short for any input, every peer has a share of every turn, and a peer delays onl
 
 Rule 1: `asyncio.Protocol`, no asyncio streams, for speed. Everything runs on one loop, in one thread.
 Rule 2: output is collected and written once per pump, with one write for each connection.
-Rule 3: `Remember` is stored before the commands after it are carried out. If storing fails, a generation number could
-        be used twice (clause 4.1), so the edge stops as in a crash (`failed`). Any other command that fails is logged,
-        its message becomes a dead letter, and the other commands go on.
+Rule 3: `RememberNumber` is stored before the commands after it are carried out. If storing fails, a generation number
+        could be used twice (clause 4.1), so the edge stops as in a crash (`failed`). Any other command that fails is
+        logged, its message becomes a dead letter, and the other commands go on.
 Left out: sessions as objects (node.py).
 Source: runtime/node/node.py, "How an edge uses it".
 """
@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.net import listening
 from ockam_fsm.net.connecting import Connector, not_connected
 from ockam_fsm.net.connection import TcpConnection, TcpLimits
@@ -33,13 +34,11 @@ from ockam_fsm.net.timers import Timers
 from ockam_fsm.runtime.encoding.gate import payload_limit
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.node.commands import (
-    CancelTimer,
     Connect,
     Disconnect,
     NodeCommand,
-    Notify,
-    Remember,
-    SetTimer,
+    NotifyOwner,
+    RememberNumber,
     Transmit,
     WorkerTimer,
 )
@@ -75,8 +74,8 @@ class TcpEdge:
         node: Node,
         limits: TcpLimits | None = None,
         *,
-        notified: Callable[[Notify], None] = lambda notify: None,
-        remember: Callable[[Remember], None] = lambda command: None,
+        notified: Callable[[NotifyOwner], None] = lambda notify: None,
+        remember: Callable[[RememberNumber], None] = lambda command: None,
         stopped: Callable[[Exception | None], None] = lambda cause: None,
     ) -> None:
         """Args:
@@ -115,7 +114,7 @@ class TcpEdge:
             CancelTimer: lambda command: self._timers.cancel(command.timer),
             Connect: self._connect,
             Disconnect: self._disconnect,
-            Notify: notified,
+            NotifyOwner: notified,
         }
         self._remember = remember
 
@@ -144,7 +143,7 @@ class TcpEdge:
         try:
             perform = self._perform
             for command in self.node.run():
-                if type(command) is Remember:
+                if type(command) is RememberNumber:
                     if not self._remembered(command):
                         return
                     continue
@@ -194,7 +193,7 @@ class TcpEdge:
         for connection in tuple(self._open):
             connection.abort()
 
-    def _remembered(self, command: Remember) -> bool:
+    def _remembered(self, command: RememberNumber) -> bool:
         """Store a number. If that fails, the node stops, and no later command is carried out."""
         try:
             self._remember(command)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from ockam_fsm.kernel.timers import SetTimer
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
@@ -201,7 +202,7 @@ def hearing_counts(step: SessionStep) -> bool:
     """S19: talk in the current generation is a sign of life, and so is the use of an implicit transient session."""
     settings, image = step.settings, step.after
     idle = settings.durations.idle_seconds
-    restarts = idle is None or commands.SetTimer(Timer.IDLE, idle) in step.commands
+    restarts = idle is None or SetTimer(Timer.IDLE, idle) in step.commands
     kind = settings.session_type
     used = step.order == SEND or step.order == REQUEST or isinstance(step.signal, Data)
     if step.hears and not asks(settings):

@@ -7,9 +7,10 @@ Source: spec/sessions.md sections 3, 6 and 7.
 
 from __future__ import annotations
 
+from ockam_fsm.kernel.timers import CancelTimer
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.session import commands
-from ockam_fsm.runtime.session.commands import CancelTimer, RequestTimer
+from ockam_fsm.runtime.session.commands import RequestTimer
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.session import Snapshot
 from ockam_fsm.safety.session_step import (

@@ -22,7 +22,7 @@ from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import IMPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Address, Route, local
-from ockam_fsm.runtime.node.commands import Notify, Observation, StateChanged
+from ockam_fsm.runtime.node.commands import NotifyOwner, Observation, StateChanged
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.session.commands import Closed, TimedOut
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
@@ -145,7 +145,7 @@ class LayeredSimulation(Simulation):
             durable=lambda session_id: (node.numbers.get(session_id, 0), session_id in node.numbers),
         )
 
-    def _notified(self, node: SimulatedNode, notify: Notify) -> None:
+    def _notified(self, node: SimulatedNode, notify: NotifyOwner) -> None:
         pair = _pair_of(notify.worker)
         if pair is None:
             super()._notified(node, notify)
@@ -163,7 +163,7 @@ class LayeredSimulation(Simulation):
         super().observe(observation)
         if isinstance(observation, StateChanged):
             self._changed(observation)
-        elif isinstance(observation, Notify) and isinstance(observation.notice, TimedOut):
+        elif isinstance(observation, NotifyOwner) and isinstance(observation.notice, TimedOut):
             name, _, pair = observation.worker.value.partition(b"-")
             if name == b"outer" and observation.notice.reason == LOWER_LAYER_LOST:
                 self._loss_notified(int(pair))

@@ -19,12 +19,12 @@ from functools import partial
 from typing import Any
 
 from ockam_fsm.kernel.errors import EventRefused, Portable, RemoteSessionError
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import StateChanged
 from ockam_fsm.runtime.session.commands import (
     AnyTimer,
-    CancelTimer,
     Closed,
     Command,
     DeadLetter,
@@ -33,7 +33,6 @@ from ockam_fsm.runtime.session.commands import (
     RequestTimedOut,
     Responded,
     Send,
-    SetTimer,
     TimedOut,
     Timer,
 )

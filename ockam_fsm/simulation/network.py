@@ -8,8 +8,8 @@ Rule 1: one step is one event: a frame arrives, a timer is due, a connection is 
         the application acts.
 Rule 2: a connection preserves order and loses nothing, as TCP does, except through faults.
 Rule 3: each message lost to a fault is passed to `taken`, with the name of the fault (S11).
-Rule 4: `Remember` is carried out before the commands after it. If the write fails or its confirmation is lost, the node
-        stops there and restarts from its stored state.
+Rule 4: `RememberNumber` is carried out before the commands after it. If the write fails or its confirmation is lost,
+        the node stops there and restarts from its stored state.
 Left out: bytes on the wire. `corrupt` makes a payload that its session cannot read; in profile `ockam`, where every
 payload is readable, it resets the connection, as the TCP edge does after an unreadable frame.
 """
@@ -22,15 +22,14 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any, TypeAlias
 
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.runtime.encoding.message import TCP, Address, Message, local
 from ockam_fsm.runtime.node.commands import (
-    CancelTimer,
     Connect,
     Disconnect,
     NodeCommand,
-    Notify,
-    Remember,
-    SetTimer,
+    NotifyOwner,
+    RememberNumber,
     Transmit,
     WorkerTimer,
 )
@@ -112,7 +111,7 @@ class SimulatedNetwork:
         faults: Faults,
         *,
         taken: Callable[[str, Message], None] = lambda fault, message: None,
-        notified: Callable[[SimulatedNode, Notify], None] = lambda node, notify: None,
+        notified: Callable[[SimulatedNode, NotifyOwner], None] = lambda node, notify: None,
         restarting: Callable[[SimulatedNode, bool], None] = lambda node, with_state: None,
         spoils_payload: bool = True,
         make: Callable[..., Session] = Session,
@@ -147,7 +146,7 @@ class SimulatedNetwork:
             CancelTimer: self._cancel_timer,
             Connect: self._connect,
             Disconnect: self._disconnect,
-            Notify: self.notified,
+            NotifyOwner: self.notified,
         }
 
     def add_node(self, name: str, start: Callable[[SimulatedNode], None] = lambda node: None) -> SimulatedNode:
@@ -199,13 +198,13 @@ class SimulatedNetwork:
 
     def perform(self, node: SimulatedNode, commands: list[NodeCommand]) -> None:
         for position, command in enumerate(commands):
-            if type(command) is Remember:
+            if type(command) is RememberNumber:
                 if not self._remember(node, command, commands[position + 1 :]):
                     return
             else:
                 self._perform[type(command)](node, command)
 
-    def _remember(self, node: SimulatedNode, command: Remember, rest: list[NodeCommand]) -> bool:
+    def _remember(self, node: SimulatedNode, command: RememberNumber, rest: list[NodeCommand]) -> bool:
         """Store a number. Return whether the commands after it may be carried out now."""
         if not self.hit("write-fails"):
             node.numbers[command.session_id] = max(command.number, node.numbers.get(command.session_id, 0))
@@ -231,7 +230,7 @@ class SimulatedNetwork:
             if isinstance(command, Transmit):
                 self.taken("restart", command.message)
 
-    def _set_timer(self, node: SimulatedNode, command: SetTimer) -> None:
+    def _set_timer(self, node: SimulatedNode, command: SetTimer[WorkerTimer]) -> None:
         seconds = command.after_seconds
         fault = self.pick("early-timer", "late-timer")
         if fault == "early-timer":
@@ -241,7 +240,7 @@ class SimulatedNetwork:
         self.after(seconds, "timer", self._fire, node, command.timer, self._made)
         node.timers[command.timer] = self._made - 1
 
-    def _cancel_timer(self, node: SimulatedNode, command: CancelTimer) -> None:
+    def _cancel_timer(self, node: SimulatedNode, command: CancelTimer[WorkerTimer]) -> None:
         node.timers.pop(command.timer, None)
 
     def _fire(self, node: SimulatedNode, timer: WorkerTimer, token: int) -> None:

@@ -24,7 +24,7 @@ from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES, SessionMachine
 from ockam_fsm.machines.supervised import SUPERVISED
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
-from ockam_fsm.runtime.node.commands import Letter, Notify, Observation, StateChanged, WorkerFailed
+from ockam_fsm.runtime.node.commands import Letter, NotifyOwner, Observation, StateChanged, WorkerFailed
 from ockam_fsm.runtime.node.ledger import TOTAL_BYTES, Ledger
 from ockam_fsm.runtime.node.router import DELIVERY_FAILED
 from ockam_fsm.runtime.node.workers import Context, RestartPolicy
@@ -293,7 +293,7 @@ class Simulation:
         elif isinstance(observation, StateChanged) and observation.machine != SUPERVISED.name:
             self.monitor.hear(observation)
 
-    def _notified(self, node: SimulatedNode, notify: Notify) -> None:
+    def _notified(self, node: SimulatedNode, notify: NotifyOwner) -> None:
         request = getattr(notify.notice, "request", None)
         if isinstance(request, bytes):
             self.monitor.settled(request)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.kernel.timers import SetTimer
 from ockam_fsm.machines.consumer import ConsumerEvent
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role
@@ -29,7 +30,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     encode_request,
 )
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
-from ockam_fsm.runtime.stream.commands import Ask, PublisherCommand, Request, SetTimer, StreamTimer
+from ockam_fsm.runtime.stream.commands import Ask, PublisherCommand, Request, StreamTimer
 from ockam_fsm.runtime.stream.consumer import Consumer, ConsumerConfig
 from ockam_fsm.runtime.stream.profile import StreamProfile
 from ockam_fsm.runtime.stream.publisher import Publisher, PublisherConfig

@@ -16,7 +16,7 @@ from ockam_fsm.net.event_loop import loop_factory
 from ockam_fsm.net.routes import tcp
 from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.message import Address
-from ockam_fsm.runtime.node.commands import Notify
+from ockam_fsm.runtime.node.commands import NotifyOwner
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.simulation.faults import NO_FAULTS
 from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode
@@ -34,7 +34,7 @@ class Rig(Protocol):
     at_b: Address
     nowhere: Address
     """An address at which no node listens."""
-    notices: list[Notify]
+    notices: list[NotifyOwner]
 
     def pump(self) -> None:
         """Carry out the pending commands of the nodes."""
@@ -57,13 +57,13 @@ class Rig(Protocol):
 
 class SimulatedRig:
     def __init__(self) -> None:
-        self.notices: list[Notify] = []
+        self.notices: list[NotifyOwner] = []
         self.network = SimulatedNetwork(1, NO_FAULTS, notified=self._notified)
         self.ends = [self.network.add_node(name) for name in ("a", "b")]
         self.a, self.b = (end.node for end in self.ends)
         self.at_a, self.at_b, self.nowhere = map(simulated_tcp, ("a", "b", "nowhere"))
 
-    def _notified(self, node: SimulatedNode, notify: Notify) -> None:
+    def _notified(self, node: SimulatedNode, notify: NotifyOwner) -> None:
         self.notices.append(notify)
 
     def pump(self) -> None:
@@ -92,7 +92,7 @@ class TcpRig:
     """Both nodes in one process and one loop, with real sockets between them."""
 
     def __init__(self, *, fast: bool = False) -> None:
-        self.notices: list[Notify] = []
+        self.notices: list[NotifyOwner] = []
         self.loop = loop_factory(fast=fast)()
         self.a, self.b = Node(SystemEntropy()), Node(SystemEntropy())
         self.edges: list[TcpEdge] = []

@@ -15,7 +15,7 @@ from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.routes import tcp
 from ockam_fsm.runtime.encoding.frames import VERSION, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Message, local
-from ockam_fsm.runtime.node.commands import Remember
+from ockam_fsm.runtime.node.commands import RememberNumber
 from ockam_fsm.runtime.node.connections import ConnectionConfig
 from ockam_fsm.runtime.node.workers import echo
 from tests.net.tcp_helpers import Client, over_tcp, still_echoes, to_echo, until
@@ -271,7 +271,7 @@ def test_the_listening_address_is_checked(address: str) -> None:
 
 
 def test_numbers_that_cannot_be_stored_stop_the_node_before_the_hello_leaves() -> None:
-    def full(command: Remember) -> None:
+    def full(command: RememberNumber) -> None:
         raise OSError("disk full")
 
     async def main() -> None:

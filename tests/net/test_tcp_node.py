@@ -19,9 +19,9 @@ from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.commands import (
     AttemptStarted,
     Letter,
-    Notify,
+    NotifyOwner,
     Observation,
-    Remember,
+    RememberNumber,
     StateChanged,
     WorkerFailed,
 )
@@ -284,7 +284,7 @@ def test_an_inbox_is_bounded() -> None:
 def test_numbers_are_remembered_and_restored() -> None:
     numbers: dict[bytes, int] = {}
 
-    def remember(command: Remember) -> None:
+    def remember(command: RememberNumber) -> None:
         numbers[command.session_id] = command.number
 
     async def main() -> None:
@@ -357,7 +357,7 @@ def test_metrics_count_retries_and_failures() -> None:
     metrics.observe(AttemptStarted(worker, 1, 1))
     metrics.observe(AttemptStarted(worker, 2, 2))
     metrics.observe(WorkerFailed(worker, ValueError()))
-    metrics.observe(Notify(worker, TimedOut("x")))
+    metrics.observe(NotifyOwner(worker, TimedOut("x")))
     metrics.observe(Letter('a "reason"\n', b""))
     text = metrics.exposition()
     assert "ockam_retries_total 1\n" in text
@@ -370,7 +370,7 @@ OBSERVATIONS: list[tuple[Observation, int, dict[str, object]]] = [
     (AttemptStarted(local("w"), 3, 2), logging.INFO, {"attempt": 2, "generation": 3}),
     (WorkerFailed(local("w"), ValueError("x")), logging.WARNING, {"error": "ValueError('x')"}),
     (Letter("why", b"secret", local("w"), "detail"), logging.DEBUG, {"reason": "why", "detail": "detail"}),
-    (Notify(local("w"), TimedOut("because")), logging.INFO, {"reason": "because"}),
+    (NotifyOwner(local("w"), TimedOut("because")), logging.INFO, {"reason": "because"}),
 ]
 
 

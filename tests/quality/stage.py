@@ -27,6 +27,7 @@ from ockam_fsm.checking.sessions.session_actors import End, InitiatorActor, Resp
 from ockam_fsm.checking.sessions.worlds import WAYS, config_of, ways_of
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.machine import Ignore, Refuse, Row
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.session import SessionMachine
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType
 from ockam_fsm.runtime.session import commands
@@ -133,17 +134,17 @@ class Outcome:
             if name == "record":
                 key, command = arguments[0]
                 told = parties.setdefault((key, _party(command)), [])
-                if isinstance(command, commands.SetTimer | commands.CancelTimer):
+                if isinstance(command, SetTimer | CancelTimer):
                     told.clear()  # no time passes between the commands of one input, so only the last one counts
                 told.append(command)
         return self.after, failure, frozenset((party, tuple(told)) for party, told in parties.items())
 
 
-def _party(command: object) -> Hashable:
+def _party(command: commands.Command) -> Hashable:
     """Return the party that a command concerns. Storage and router come before the network: the number of a hello is
     stored, and its address registered, before it is sent."""
     match command:
-        case commands.SetTimer(timer) | commands.CancelTimer(timer):
+        case SetTimer(timer) | CancelTimer(timer):
             return timer
         case commands.Notify() | commands.Deliver():
             return "owner"

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.runtime.encoding.frames import encode_message
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node import commands as cmd
@@ -74,9 +75,9 @@ class Rig:
             match command:
                 case cmd.Transmit(via, message):
                     self.got.append((via, message, True))
-                case cmd.SetTimer(timer, seconds):
+                case SetTimer(timer, seconds):
                     self.timers.append((*timer, seconds))
-                case cmd.CancelTimer(timer):
+                case CancelTimer(timer):
                     self.timers.append((*timer, None))
 
     def give_without_room(self, message: Message, outside: bool) -> Message:

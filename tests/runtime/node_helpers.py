@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
 from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route, local
 from ockam_fsm.runtime.node.commands import (
-    CancelTimer,
     Connect,
     Disconnect,
     NodeCommand,
-    Notify,
-    Remember,
-    SetTimer,
+    NotifyOwner,
+    RememberNumber,
     Transmit,
     WorkerTimer,
 )
@@ -69,7 +68,7 @@ class Wires:
         self.ends: dict[tuple[str, Address], tuple[str, Address]] = {}
         self.timers: dict[str, dict[WorkerTimer, float]] = {name: {} for name in names}
         self.notices: list[tuple[str, Address, Notice]] = []
-        self.remembered: list[Remember] = []
+        self.remembered: list[RememberNumber] = []
         self.frames: list[tuple[str, Message]] = []
 
     def __getitem__(self, name: str) -> Node:
@@ -121,9 +120,9 @@ class Wires:
                 self.timers[name][timer] = seconds
             case CancelTimer(timer):
                 self.timers[name].pop(timer, None)
-            case Remember():
+            case RememberNumber():
                 self.remembered.append(command)
-            case Notify(worker, notice):
+            case NotifyOwner(worker, notice):
                 self.notices.append((name, worker, notice))
 
     def _connect(self, name: str, node: Node, via: Address, destination: str) -> None:

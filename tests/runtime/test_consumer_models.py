@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.runtime.encoding.stream_messages import (
     GetIndex,
     Pull,
@@ -84,7 +85,7 @@ class ConsumerModel:
             case Pulled(self.asked, messages) if self.state == "pulling" and self._fits(messages):
                 if not messages:
                     self.state = "waiting"
-                    return [self._stop_timer(), cmd.SetTimer(StreamTimer.POLL, POLL_SECONDS)]
+                    return [self._stop_timer(), SetTimer(StreamTimer.POLL, POLL_SECONDS)]
                 self.state, self.batch = "processing", list(messages)
                 return [self._stop_timer(), self._process()]
         return ignored(NOT_ASKED)
@@ -116,7 +117,7 @@ class ConsumerModel:
     def end(self, into: str, *last: object) -> Commands:
         if self._is_over:
             return ignored(CONSUMER_OVER)
-        running = {"processing": [], "waiting": [cmd.CancelTimer(StreamTimer.POLL)]}
+        running = {"processing": [], "waiting": [CancelTimer(StreamTimer.POLL)]}
         stopped, self.state = running.get(self.state, [self._stop_timer()]), into
         return [*stopped, *last]
 
@@ -137,11 +138,11 @@ class ConsumerModel:
     def _process(self) -> cmd.Process:
         return cmd.Process(self.batch[0].index, self.batch[0].data, self.failures + 1)
 
-    def _timer(self) -> cmd.SetTimer:
-        return cmd.SetTimer(StreamTimer.REQUEST, REQUEST_SECONDS)
+    def _timer(self) -> SetTimer[StreamTimer]:
+        return SetTimer(StreamTimer.REQUEST, REQUEST_SECONDS)
 
-    def _stop_timer(self) -> cmd.CancelTimer:
-        return cmd.CancelTimer(StreamTimer.REQUEST)
+    def _stop_timer(self) -> CancelTimer[StreamTimer]:
+        return CancelTimer(StreamTimer.REQUEST)
 
 
 steps = st.lists(st.integers(0, 2), max_size=LIMIT + 1)

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from ockam_fsm.kernel.errors import DefinitionError
+from ockam_fsm.kernel.timers import SetTimer
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, IMPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.node.commands import Connect, Disconnect, NodeCommand, SetTimer, Transmit, WorkerTimer
+from ockam_fsm.runtime.node.commands import Connect, Disconnect, NodeCommand, Transmit, WorkerTimer
 from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
 from ockam_fsm.runtime.node.ledger import weight_of
 from ockam_fsm.runtime.node.node import Node

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.timers import SetTimer
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node import dead_letters, relay, router
-from ockam_fsm.runtime.node.commands import Letter, SetTimer, Transmit
+from ockam_fsm.runtime.node.commands import Letter, Transmit
 from ockam_fsm.runtime.node.dead_letters import DeadLetters
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.residents import Access

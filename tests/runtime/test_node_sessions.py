@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
+from ockam_fsm.kernel.timers import SetTimer
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,
@@ -15,7 +16,7 @@ from ockam_fsm.machines.session import (
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node import relay
-from ockam_fsm.runtime.node.commands import SetTimer, StateChanged, Transmit, WorkerTimer
+from ockam_fsm.runtime.node.commands import StateChanged, Transmit, WorkerTimer
 from ockam_fsm.runtime.node.error_replies import ERRORS_PER_WINDOW, WINDOW_SECONDS
 from ockam_fsm.runtime.node.forwarding import allow_none
 from ockam_fsm.runtime.node.node import Node

@@ -8,7 +8,7 @@ from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.node.commands import Notify, Transmit, WorkerFailed, WorkerTimer
+from ockam_fsm.runtime.node.commands import NotifyOwner, Transmit, WorkerFailed, WorkerTimer
 from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.ledger import NODE_FULL, RESPONDER_BYTES, Ledger, weight_of
 from ockam_fsm.runtime.node.node import Node
@@ -188,7 +188,7 @@ def test_a_newcomer_gets_the_room_of_the_newest_unconfirmed_responder() -> None:
     node.receive(hello(100), node.accepted("new"))
     commands = node.run()
     assert keys(node) == [name(number) for number in (0, 1, 2, 3, 4, 5, 6, 100)]
-    assert [command.notice for command in commands if isinstance(command, Notify)] == [Closed("stopped")]
+    assert [command.notice for command in commands if isinstance(command, NotifyOwner)] == [Closed("stopped")]
     # The close to the peer that keeps the most, and the newcomer's answer: small messages that are alone need no room.
     assert sum(isinstance(command, Transmit) for command in commands) == 2
     assert node.dead_letters.counts == {}

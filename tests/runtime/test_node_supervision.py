@@ -8,17 +8,16 @@ from typing import Any
 import pytest
 
 from ockam_fsm.kernel.errors import DefinitionError, LocalSessionError
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.supervised import WorkerEvent, WorkerState
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.commands import (
     AttemptStarted,
-    CancelTimer,
     Letter,
-    Notify,
+    NotifyOwner,
     Observation,
-    SetTimer,
     StateChanged,
     WorkerFailed,
     WorkerTimer,
@@ -241,7 +240,7 @@ def test_observers_receive_states_attempts_notices_and_dead_letters() -> None:
     assert AttemptStarted(session, 1, 1) in seen.observations
     changes = [(o.before, o.after) for o in seen.observations if isinstance(o, StateChanged) and o.worker == session]
     assert changes == [("IDLE", "NEGOTIATING"), ("NEGOTIATING", "ESTABLISHED")]
-    notices = [o.notice for o in seen.observations if isinstance(o, Notify)]
+    notices = [o.notice for o in seen.observations if isinstance(o, NotifyOwner)]
     assert [type(notice) for notice in notices] == [Established]
     assert Letter("empty onward route", Message((), (), b"")) in seen.observations
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ockam_fsm.kernel.timers import SetTimer
 from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.node.commands import SetTimer, Transmit
+from ockam_fsm.runtime.node.commands import Transmit
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.relay import NO_ROOM, NOT_REGISTERED, TOKEN_BYTES, Relay
 from ockam_fsm.runtime.node.residents import Access

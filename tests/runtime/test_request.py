@@ -5,18 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.request import RequestEvent, RequestState
 from ockam_fsm.runtime.encoding.message import local
-from ockam_fsm.runtime.session.commands import (
-    CancelTimer,
-    Command,
-    Notify,
-    RequestFailed,
-    RequestTimedOut,
-    RequestTimer,
-    Responded,
-    SetTimer,
-)
+from ockam_fsm.runtime.session.commands import Command, Notify, RequestFailed, RequestTimedOut, RequestTimer, Responded
 from ockam_fsm.runtime.session.request import Outgoing, Request, RequestRecord
 
 STARTED, STOPPED = SetTimer(RequestTimer("q"), 5.0), CancelTimer(RequestTimer("q"))

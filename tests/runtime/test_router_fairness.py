@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from ockam_fsm.kernel.timers import SetTimer
 from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.node.commands import SetTimer, WorkerFailed
+from ockam_fsm.runtime.node.commands import WorkerFailed
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Ledger, Origin, weight_of
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.residents import Access, Dependent, Envelope, Inner

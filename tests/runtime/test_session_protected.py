@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from ockam_fsm.checking.sessions.symbolic_channel import STRANGER, SymbolicProfile, term_of
 from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.kernel.timers import CancelTimer
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import SessionType, State
 from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH
 from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route, local
-from ockam_fsm.runtime.session.commands import CancelTimer, RequestFailed, TimedOut
+from ockam_fsm.runtime.session.commands import RequestFailed, TimedOut
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import KEYS_USED_UP
 from tests.helpers import End, drop, established_pair, open_pair, settle, tick, transfer

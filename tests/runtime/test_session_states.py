@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.kernel.timers import SetTimer
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,
@@ -18,16 +19,7 @@ from ockam_fsm.machines.session import (
 )
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Message, local
-from ockam_fsm.runtime.session.commands import (
-    Closed,
-    DeadLetter,
-    Established,
-    Remember,
-    Send,
-    SetTimer,
-    TimedOut,
-    Timer,
-)
+from ockam_fsm.runtime.session.commands import Closed, DeadLetter, Established, Remember, Send, TimedOut, Timer
 from ockam_fsm.runtime.session.config import Durations, SessionConfig
 from ockam_fsm.runtime.session.effects import EXHAUSTED
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ockam_fsm.kernel.errors import DefinitionError, EventRefused
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.consumer import ConsumerState
 from ockam_fsm.runtime.encoding.stream_messages import (
     MAX_PULLED_MESSAGES,
@@ -24,17 +25,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     StreamResponse,
     encode_request,
 )
-from ockam_fsm.runtime.stream.commands import (
-    Ask,
-    Bury,
-    CancelTimer,
-    ConsumerCommand,
-    ConsumerFailed,
-    Ignored,
-    Process,
-    SetTimer,
-    StreamTimer,
-)
+from ockam_fsm.runtime.stream.commands import Ask, Bury, ConsumerCommand, ConsumerFailed, Ignored, Process, StreamTimer
 from ockam_fsm.runtime.stream.consumer import EXPIRED, Consumer, ConsumerConfig, ConsumerImage
 
 REQUEST, POLL = StreamTimer.REQUEST, StreamTimer.POLL

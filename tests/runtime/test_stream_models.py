@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.encoding.stream_messages import (
     MAX_PULLED_MESSAGES,
@@ -123,20 +124,20 @@ class PublisherModel:
         if self.closed:
             return ignored(OVER)
         self.closed = True
-        return [cmd.CancelTimer(StreamTimer.RETRY), *first, cmd.PublisherClosed(self.confirmed, reason)]
+        return [CancelTimer(StreamTimer.RETRY), *first, cmd.PublisherClosed(self.confirmed, reason)]
 
     def resume(self) -> Commands:
         self.open = set()
         return self.retry_due()
 
     def _rejected(self) -> Commands:
-        return ignored(OVER) if self.closed else [cmd.SetTimer(StreamTimer.RETRY, RETRY_SECONDS)]
+        return ignored(OVER) if self.closed else [SetTimer(StreamTimer.RETRY, RETRY_SECONDS)]
 
     def _lost(self) -> Commands:
         if self.closed:
             return ignored(OVER)
         self.before, self.open = self.confirmed, set()
-        begun = [cmd.CancelTimer(StreamTimer.RETRY), cmd.NewSession()]
+        begun = [CancelTimer(StreamTimer.RETRY), cmd.NewSession()]
         return [*begun, *self.retry_due(), cmd.StateLost()]
 
     def _ask_for(self, ordinals: set[int]) -> Commands:
@@ -303,7 +304,7 @@ class StreamModel:
             return ignored("it was given to a log that is closed")
         self.state, told = "waiting", self._forgotten()
         self.failures += 1
-        timer = cmd.SetTimer(StreamTimer.BACK_OFF, DELAYS[min(self.failures - 1, 3)])
+        timer = SetTimer(StreamTimer.BACK_OFF, DELAYS[min(self.failures - 1, 3)])
         return [*told, cmd.EndSessions(), timer]
 
     def retry_due(self) -> Commands | str:
@@ -318,7 +319,7 @@ class StreamModel:
             case "stopped":
                 return ignored("the stream worker has stopped")
             case "waiting":
-                return [cmd.CancelTimer(StreamTimer.BACK_OFF), cmd.EndSessions()]
+                return [CancelTimer(StreamTimer.BACK_OFF), cmd.EndSessions()]
             case "serving":
                 return [*self._forgotten(), cmd.EndSessions(), cmd.CloseLog()]
         return [cmd.EndSessions(), cmd.CloseLog()]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ockam_fsm.kernel.errors import DefinitionError, EventRefused, LocalSessionError
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.publisher import PublisherState
 from ockam_fsm.runtime.encoding.gate import check_payload
 from ockam_fsm.runtime.encoding.stream_messages import (
@@ -26,14 +27,12 @@ from ockam_fsm.runtime.session.config import BackOff
 from ockam_fsm.runtime.session.effects import NO_ROOM, PEER_LOST_STATE
 from ockam_fsm.runtime.session.request import Outgoing, check_outgoing
 from ockam_fsm.runtime.stream.commands import (
-    CancelTimer,
     CloseSession,
     Ignored,
     NewSession,
     PublisherClosed,
     PublisherCommand,
     Request,
-    SetTimer,
     StateLost,
     Stored,
     StreamTimer,

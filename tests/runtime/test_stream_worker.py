@@ -8,20 +8,19 @@ from typing import Any
 import pytest
 
 from ockam_fsm.kernel.errors import DefinitionError, EventRefused
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.stream import StreamState
 from ockam_fsm.runtime.encoding.message import Route, local
 from ockam_fsm.runtime.encoding.stream_messages import MAX_PULLED_MESSAGES, Pull, Push, Pushed, Status, StreamError
 from ockam_fsm.runtime.session.config import BackOff
 from ockam_fsm.runtime.stream.commands import (
     Append,
-    CancelTimer,
     CloseLog,
     EndSessions,
     Ignored,
     OpenLog,
     Read,
     Reply,
-    SetTimer,
     StreamCommand,
     StreamTimer,
 )

@@ -27,7 +27,7 @@ from ockam_fsm.machines.session import (
 from ockam_fsm.machines.vocabulary import Renegotiation, SessionType
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node import session_workers
-from ockam_fsm.runtime.node.commands import Remember, StateChanged
+from ockam_fsm.runtime.node.commands import RememberNumber, StateChanged
 from ockam_fsm.runtime.node.residents import Access, Envelope, Resident
 from ockam_fsm.runtime.node.workers import Context, echo
 from ockam_fsm.runtime.session.effects import Cause
@@ -400,5 +400,8 @@ def test_a_state_change_without_an_observation_is_detected(
 
 
 def test_a_number_that_is_not_stored_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_workers, "Remember", lambda worker, session_id, number: Remember(worker, b"x", number))
+    def for_another(worker: Address, session_id: bytes, number: int) -> RememberNumber:
+        return RememberNumber(worker, b"x", number)
+
+    monkeypatch.setattr(session_workers, "RememberNumber", for_another)
     assert simulate(Setup(EXPLICIT_PERSISTENT_ONE_SIDED, 3), 4_000).broken == "S4"

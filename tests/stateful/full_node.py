@@ -20,6 +20,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
@@ -88,9 +89,9 @@ class FullNode:
             commands = self.node.run()
             for command in commands:
                 match command:
-                    case cmd.SetTimer(timer, seconds):
+                    case SetTimer(timer, seconds):
                         self.timers[timer] = seconds
-                    case cmd.CancelTimer(timer):
+                    case CancelTimer(timer):
                         self.timers.pop(timer, None)
                     case cmd.Connect(via):
                         self.evictable(via)

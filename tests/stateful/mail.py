@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.runtime.encoding.message import Address, Message
 from ockam_fsm.runtime.node import commands as cmd
 from ockam_fsm.runtime.node.error_replies import WINDOW
@@ -145,9 +146,9 @@ class MailWalk:
                 self.node.connected(via)
             case cmd.Transmit(via, message):
                 self.seen.left.setdefault(self.names.get(via, via), []).append(message)
-            case cmd.SetTimer(timer, seconds) if timer.worker != ROUTER:
+            case SetTimer(timer, seconds) if timer.worker != ROUTER:
                 self.timers[timer.worker, timer.timer] = seconds
-            case cmd.CancelTimer(timer):
+            case CancelTimer(timer):
                 self.timers.pop((timer.worker, timer.timer), None)
 
     def named(self) -> dict[tuple[Address, object], float]:

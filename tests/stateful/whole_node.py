@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_PERSISTENT_TWO_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.frames import decode_message, encode_frame, encode_message
@@ -160,13 +161,13 @@ class WholeNode:
             case cmd.Disconnect(via):
                 self.peers.pop(via, None)
                 assert via != self.friend_via or self.finishing, "an honest connection was closed"
-            case cmd.SetTimer(timer, seconds):
+            case SetTimer(timer, seconds):
                 assert 0 <= seconds < 1e9, f"a timer of {seconds} seconds"
                 self.timers[timer] = seconds
                 self.resumes = self.resumes or timer.timer == "resume"
-            case cmd.CancelTimer(timer):
+            case CancelTimer(timer):
                 self.timers.pop(timer, None)
-            case cmd.Notify(worker, notice):
+            case cmd.NotifyOwner(worker, notice):
                 self._notice("own", worker == OUTER, notice)
 
     def _transmit(self, via: Address, message: Message) -> None:
@@ -211,7 +212,7 @@ class WholeNode:
                 self.friend.connected(via)
             case cmd.Transmit(_, message):
                 self.safely("receive", lambda: self.node.receive(message, self.friend_via))
-            case cmd.Notify(_, notice):
+            case cmd.NotifyOwner(_, notice):
                 self._notice("friend", True, notice)
 
     def _notice(self, who: str, honest: bool, notice: object) -> None:

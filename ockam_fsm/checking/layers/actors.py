@@ -28,8 +28,9 @@ from ockam_fsm.checking.layers.setup import (
 )
 from ockam_fsm.checking.sessions.session_actors import INITIATOR
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.vocabulary import Creation
-from ockam_fsm.runtime.node.commands import CancelTimer, Connect, NodeCommand, SetTimer, Transmit, WorkerTimer
+from ockam_fsm.runtime.node.commands import Connect, NodeCommand, Transmit, WorkerTimer
 from ockam_fsm.runtime.node.router import ROUTER
 from ockam_fsm.runtime.session.commands import Timer
 

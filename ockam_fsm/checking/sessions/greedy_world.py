@@ -21,9 +21,9 @@ from ockam_fsm.checking.actors import Disabled, Event, Fire, Order, Outbox
 from ockam_fsm.checking.properties import Property, Step, always_step, sometimes_step
 from ockam_fsm.checking.sessions.node_actor import NODE, destination
 from ockam_fsm.checking.world import Network, World
+from ockam_fsm.kernel.timers import SetTimer
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.node.commands import SetTimer
 from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.ledger import ADDRESS_BYTES, RESERVE, Ledger, Origin, Receipt, weight_of
 from ockam_fsm.runtime.node.node import Node

@@ -17,20 +17,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Event, Fault, Fire, Order, Outbox
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.supervised import WorkerState
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.encoding.message import TCP, Address, Message, local
-from ockam_fsm.runtime.node.commands import (
-    CancelTimer,
-    Connect,
-    Disconnect,
-    Letter,
-    NodeCommand,
-    Observation,
-    SetTimer,
-    Transmit,
-    WorkerTimer,
-)
+from ockam_fsm.runtime.node.commands import Connect, Disconnect, Letter, NodeCommand, Observation, Transmit, WorkerTimer
 from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.workers import Context, RestartPolicy, Worker

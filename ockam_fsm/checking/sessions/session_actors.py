@@ -23,9 +23,10 @@ from ockam_fsm.checking.sessions.labels import said, state_of
 from ockam_fsm.checking.sessions.pair_config import SESSION_ID, PairConfig
 from ockam_fsm.checking.sessions.symbolic_channel import TALK, keys_of, plaintext_of, term_of
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
-from ockam_fsm.runtime.session.commands import CancelTimer, Command, DeadLetter, RequestTimer, Send, SetTimer, Timer
+from ockam_fsm.runtime.session.commands import Command, DeadLetter, RequestTimer, Send, Timer
 from ockam_fsm.runtime.session.commands import Deliver as Delivered
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from ockam_fsm.runtime.session.host import Host, HostSnapshot, Key, Owned

@@ -28,20 +28,19 @@ from ockam_fsm.checking.streams.publisher_actor import PublisherActor
 from ockam_fsm.checking.streams.stream_actor import OPENED, LogImage, Storing
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.stream import StreamState
 from ockam_fsm.runtime.encoding.message import Route, local
 from ockam_fsm.runtime.encoding.stream_messages import Push, Pushed, Status, encode_response
 from ockam_fsm.runtime.session.effects import PEER_LOST_STATE
 from ockam_fsm.runtime.stream.commands import (
     Append,
-    CancelTimer,
     EndSessions,
     NewSession,
     OpenLog,
     PublisherCommand,
     Reply,
     Request,
-    SetTimer,
     StateLost,
     Stored,
     StreamCommand,

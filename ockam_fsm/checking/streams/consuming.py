@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Event, Fault, Fire, Outbox
 from ockam_fsm.checking.streams.names import CONSUMER, INDEX, PROCESSING_FAILS, STREAM, StreamMessage
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.consumer import ConsumerState
 from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.encoding.stream_messages import (
@@ -31,13 +32,11 @@ from ockam_fsm.runtime.encoding.stream_messages import (
 from ockam_fsm.runtime.stream.commands import (
     Ask,
     Bury,
-    CancelTimer,
     ConsumerCommand,
     ConsumerFailed,
     KeepIndex,
     Process,
     Reply,
-    SetTimer,
     StreamTimer,
 )
 from ockam_fsm.runtime.stream.consumer import Consumer, ConsumerConfig, ConsumerImage

@@ -20,6 +20,7 @@ from ockam_fsm.checking.sessions.session_actors import HOST_ADDRESS, DerivedEntr
 from ockam_fsm.checking.streams.config import OF_SILENCE, PublishingConfig, session_id, stripped
 from ockam_fsm.checking.streams.names import PUBLISHER, RESTART_KEEPING, STREAM, StreamPacket
 from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.session import commands as session_commands
@@ -28,12 +29,10 @@ from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session, Snapshot
 from ockam_fsm.runtime.stream.commands import (
-    CancelTimer,
     CloseSession,
     NewSession,
     PublisherCommand,
     Request,
-    SetTimer,
     StateLost,
     Stored,
     StreamTimer,
@@ -162,9 +161,9 @@ class _PublisherRun:
             match command:
                 case session_commands.Send(message):
                     self.out.send(self.actor.peer, StreamPacket(message))
-                case session_commands.SetTimer(timer) if not (self.config.patient and timer in OF_SILENCE):
+                case SetTimer(timer) if not (self.config.patient and timer in OF_SILENCE):
                     self.out.set_timer(timer)
-                case session_commands.CancelTimer(timer):
+                case CancelTimer(timer):
                     self.out.cancel_timer(timer)
                 case session_commands.Notify(notice):
                     self._hear(notice)

@@ -17,6 +17,7 @@ from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Event, Fa
 from ockam_fsm.checking.sessions.session_actors import HOST_ADDRESS, DerivedEntropy, KeyedTimer
 from ockam_fsm.checking.streams.config import OF_SILENCE, PublishingConfig, stripped
 from ockam_fsm.checking.streams.names import CONSUMER, PUBLISHER, RESTART, STREAM, StreamMessage, StreamPacket
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.spawner import SpawnerState
 from ockam_fsm.machines.stream import StreamState
 from ockam_fsm.machines.vocabulary import Role, State
@@ -36,17 +37,7 @@ from ockam_fsm.runtime.session.host import Host, HostSnapshot, Key, Owned
 from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session, Snapshot
-from ockam_fsm.runtime.stream.commands import (
-    Append,
-    CancelTimer,
-    EndSessions,
-    OpenLog,
-    Read,
-    Reply,
-    SetTimer,
-    StreamCommand,
-    StreamTimer,
-)
+from ockam_fsm.runtime.stream.commands import Append, EndSessions, OpenLog, Read, Reply, StreamCommand, StreamTimer
 from ockam_fsm.runtime.stream.worker import PLAIN, StreamConfig, StreamImage
 
 OPENED, WRITTEN = "log-opened", "written"
@@ -254,9 +245,9 @@ class _StreamRun(Storing):
             match command:
                 case session_commands.Send(message):
                     self.out.send(self.actor.peer, StreamPacket(message))
-                case session_commands.SetTimer(timer) if not (self.config.patient and timer in OF_SILENCE):
+                case SetTimer(timer) if not (self.config.patient and timer in OF_SILENCE):
                     self.out.set_timer(KeyedTimer(key, timer))
-                case session_commands.CancelTimer(timer):
+                case CancelTimer(timer):
                     self.out.cancel_timer(KeyedTimer(key, timer))
                 case session_commands.Deliver(payload, (), reply):
                     push = decode_request(payload)

@@ -23,19 +23,11 @@ from ockam_fsm.conformance.target import (
     Output,
 )
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.entropy import SystemEntropy
 from ockam_fsm.runtime.encoding.message import Message
-from ockam_fsm.runtime.session.commands import (
-    AnyTimer,
-    CancelTimer,
-    Command,
-    DeadLetter,
-    Deliver,
-    Notify,
-    Send,
-    SetTimer,
-)
+from ockam_fsm.runtime.session.commands import AnyTimer, Command, DeadLetter, Deliver, Notify, Send
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.host import Host, HostSnapshot, Key, Owned
 from ockam_fsm.runtime.session.link import Entropy

@@ -26,19 +26,11 @@ from ockam_fsm.conformance.target import (
     Output,
 )
 from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.entropy import SystemEntropy
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
-from ockam_fsm.runtime.node.commands import (
-    CancelTimer,
-    Connect,
-    Letter,
-    NodeCommand,
-    Notify,
-    Observation,
-    SetTimer,
-    Transmit,
-)
+from ockam_fsm.runtime.node.commands import Connect, Letter, NodeCommand, NotifyOwner, Observation, Transmit
 from ockam_fsm.runtime.node.connections import ConnectionConfig
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.residents import Access
@@ -184,7 +176,7 @@ class ReferenceNode:
                 if self.endpoint.profile is OCKAM:
                     self.own = via
                 self.node.connected(via)
-            case Notify(_, notice):
+            case NotifyOwner(_, notice):
                 self.outputs.append(core.Notify(notice))
 
     def _told(self, via: Address, message: Message) -> None:

@@ -20,6 +20,7 @@ from types import NoneType, TracebackType
 
 from ockam_fsm.kernel.arguments import check_count, check_type
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError, RemoteSessionError
+from ockam_fsm.kernel.timers import SetTimer
 from ockam_fsm.machines.consumer import ConsumerState
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Role, State
@@ -41,16 +42,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
 )
 from ockam_fsm.runtime.session.commands import with_detail
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
-from ockam_fsm.runtime.stream.commands import (
-    Ask,
-    Bury,
-    ConsumerCommand,
-    ConsumerFailed,
-    Ignored,
-    Process,
-    SetTimer,
-    StreamTimer,
-)
+from ockam_fsm.runtime.stream.commands import Ask, Bury, ConsumerCommand, ConsumerFailed, Ignored, Process, StreamTimer
 from ockam_fsm.runtime.stream.consumer import Consumer, ConsumerConfig, ConsumerImage
 from ockam_fsm.runtime.stream.profile import StreamProfile
 

@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any
 
 from ockam_fsm.kernel.errors import RemoteSessionError
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.stream import StreamState
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.message import LOCAL, Address, Message, Route
@@ -44,15 +45,14 @@ from ockam_fsm.runtime.node.workers import Context
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.stream.commands import (
     Append,
-    CancelTimer,
     CloseLog,
     EndSessions,
     Ignored,
     OpenLog,
     Read,
     Reply,
-    SetTimer,
     StreamCommand,
+    StreamTimer,
 )
 from ockam_fsm.runtime.stream.worker import NOT_SERVED, PLAIN, StreamConfig, StreamWorker
 from ockam_fsm.storage.interface import Entry, Log, Storage, StorageUnavailable
@@ -215,10 +215,10 @@ class Partition:
             self.node.loop.call_soon(self._flush)
         self._batch.append(Entry(command.data, command.publisher, command.number))
 
-    def _set_timer(self, command: SetTimer) -> None:
+    def _set_timer(self, command: SetTimer[StreamTimer]) -> None:
         self._timer = self.node.loop.call_later(command.after_seconds, lambda: self._do(self.core.retry_due()))
 
-    def _cancel_timer(self, command: CancelTimer) -> None:
+    def _cancel_timer(self, command: CancelTimer[StreamTimer]) -> None:
         if self._timer is not None:
             self._timer.cancel()
 

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 from ockam_fsm.kernel.arguments import check_count, check_type
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.publisher import PublisherState
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role
@@ -45,16 +46,15 @@ from ockam_fsm.runtime.session.commands import (
 )
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.stream.commands import (
-    CancelTimer,
     CloseSession,
     Ignored,
     NewSession,
     PublisherClosed,
     PublisherCommand,
     Request,
-    SetTimer,
     StateLost,
     Stored,
+    StreamTimer,
     Withdraw,
 )
 from ockam_fsm.runtime.stream.publisher import Publisher, PublisherConfig, PublisherImage
@@ -323,12 +323,12 @@ class StreamPublisher:
         left = len(self._core.messages)
         self._fail(RemoteSessionError(PUBLISHER_CLOSED, f"{command.reason}; {left} messages are not confirmed"))
 
-    def _set_timer(self, command: SetTimer) -> None:
+    def _set_timer(self, command: SetTimer[StreamTimer]) -> None:
         self._timer = self._node.loop.call_later(
             command.after_seconds, lambda: self._do(self._core.retry_due()) if self._node.running else None
         )
 
-    def _cancel_timer(self, command: CancelTimer) -> None:
+    def _cancel_timer(self, command: CancelTimer[StreamTimer]) -> None:
         if self._timer is not None:
             self._timer.cancel()
 

@@ -2,7 +2,9 @@
 
 Rule 1: commands are carried out in their order. Durations are in seconds from now.
 Rule 2: a timer is identified by its worker and its name; setting it again replaces it.
-Rule 3: an observer receives every observation and decides nothing: metrics, traces and logs are observers.
+Rule 3: a command of a session (session/commands.py) becomes a command of its node under another name. Only the commands
+        of timers, which mean the same, are shared (kernel/timers.py).
+Rule 4: an observer receives every observation and decides nothing: metrics, traces and logs are observers.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple, Protocol, TypeAlias
 
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.kernel.value import value
 from ockam_fsm.runtime.encoding.message import Address, Message
 from ockam_fsm.runtime.session.commands import Notice
@@ -46,18 +49,7 @@ class Disconnect:
 
 
 @value
-class SetTimer:
-    timer: WorkerTimer
-    after_seconds: float
-
-
-@value
-class CancelTimer:
-    timer: WorkerTimer
-
-
-@value
-class Remember:
+class RememberNumber:
     """Store `number` durably before the next command is carried out, if this session has durable state.
 
     `worker` is the session's outer address. Profile `ockam` has no session ids, and nothing is remembered there.
@@ -69,14 +61,16 @@ class Remember:
 
 
 @value
-class Notify:
+class NotifyOwner:
     """A notice of a session, identified by its outer address, for its owner."""
 
     worker: Address
     notice: Notice
 
 
-NodeCommand: TypeAlias = Connect | Transmit | Disconnect | SetTimer | CancelTimer | Remember | Notify
+NodeCommand: TypeAlias = (
+    Connect | Transmit | Disconnect | SetTimer[WorkerTimer] | CancelTimer[WorkerTimer] | RememberNumber | NotifyOwner
+)
 
 
 @value
@@ -120,7 +114,7 @@ class WorkerFailed:
     error: BaseException
 
 
-Observation: TypeAlias = StateChanged | AttemptStarted | WorkerFailed | Letter | Notify
+Observation: TypeAlias = StateChanged | AttemptStarted | WorkerFailed | Letter | NotifyOwner
 
 
 class Observer(Protocol):

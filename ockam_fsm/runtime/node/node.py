@@ -326,7 +326,7 @@ class Node:
         resumed_only: bool = False,
         tracing_context: str | None = None,
     ) -> None:
-        """Send a synchronous request; its one outcome is a `Notify` that carries `identifier`.
+        """Send a synchronous request; its one outcome is a `NotifyOwner` that carries `identifier`.
 
         `reissue` and `resumed_only`: see `Session.request`.
         """

@@ -24,19 +24,11 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from inspect import isawaitable, iscoroutine
 
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH
 from ockam_fsm.runtime.encoding.gate import MAX_PAYLOAD_BYTES
 from ockam_fsm.runtime.encoding.message import LOCAL, TCP, Address, Message, Route
-from ockam_fsm.runtime.node.commands import (
-    CancelTimer,
-    Letter,
-    NodeCommand,
-    Observation,
-    Observer,
-    SetTimer,
-    WorkerFailed,
-    WorkerTimer,
-)
+from ockam_fsm.runtime.node.commands import Letter, NodeCommand, Observation, Observer, WorkerFailed, WorkerTimer
 from ockam_fsm.runtime.node.dead_letters import DeadLetters, short_repr
 from ockam_fsm.runtime.node.forwarding import FORWARDING_REFUSED, ForwardingPolicy, allow_any, canonical
 from ockam_fsm.runtime.node.ledger import NODE_FULL, Ledger, Origin, weight_of

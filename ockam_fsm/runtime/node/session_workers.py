@@ -21,9 +21,10 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeAlias
 
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.vocabulary import Event
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
-from ockam_fsm.runtime.node.commands import AttemptStarted, Notify, Remember, StateChanged
+from ockam_fsm.runtime.node.commands import AttemptStarted, NotifyOwner, RememberNumber, StateChanged
 from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.layers import Layer, check_fits, written_bytes
 from ockam_fsm.runtime.node.ledger import Receipt, weight_of
@@ -31,7 +32,6 @@ from ockam_fsm.runtime.node.residents import Access, Dependent, Envelope, Reside
 from ockam_fsm.runtime.node.router import Router
 from ockam_fsm.runtime.node.workers import Farewell
 from ockam_fsm.runtime.session import commands as core
-from ockam_fsm.runtime.session.commands import AnyTimer, Command
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
@@ -42,7 +42,7 @@ NO_APPLICATION = "no application"
 NOT_SENT = "not sent"
 OUTCOMES = (core.Responded, core.RequestFailed, core.RequestTimedOut)
 
-Order: TypeAlias = Callable[[Session], list[Command]]
+Order: TypeAlias = Callable[[Session], list[core.Command]]
 Employ: TypeAlias = Callable[[Callable[[], None]], Address]
 
 
@@ -121,7 +121,7 @@ class SessionWorker:
 
     def fire(self, timer: object) -> None:
         assert isinstance(timer, core.Timer | core.RequestTimer)
-        due: AnyTimer = timer
+        due: core.AnyTimer = timer
         attempt, asked = self.session.attempt, self._hello_carrier
         self.router.on_behalf(self.origin, lambda: self.order(lambda session: session.fire(due)))
         if due is core.Timer.NEGOTIATION and self.session.attempt is not attempt and isinstance(asked, Connection):
@@ -167,7 +167,7 @@ class SessionWorker:
     def request(self, identifier: Hashable, outgoing: Outgoing, *, reissue: bool, resumed_only: bool = False) -> None:
         """Open a request. Raises the errors of `order`."""
 
-        def accept(session: Session) -> list[Command]:
+        def accept(session: Session) -> list[core.Command]:
             commands = session.request(identifier, outgoing, reissue=reissue, resumed_only=resumed_only)
             # Now, since the request may have its outcome while its commands are carried out.
             self._open[identifier] = self.router.ledger.take(self.router.serving, weight_of(outgoing))
@@ -271,10 +271,10 @@ class SessionWorker:
         foreign = self.origin.outside and message.onward_route == session.initialization_route
         self.router.route(Envelope(message, self if foreign else None), self.origin)
 
-    def _set_timer(self, command: core.SetTimer, envelope: Envelope | None) -> None:
+    def _set_timer(self, command: SetTimer[core.AnyTimer], envelope: Envelope | None) -> None:
         self.router.set_timer(self.session.terms.outer, command.timer, command.after_seconds)
 
-    def _cancel_timer(self, command: core.CancelTimer, envelope: Envelope | None) -> None:
+    def _cancel_timer(self, command: CancelTimer[core.AnyTimer], envelope: Envelope | None) -> None:
         self.router.cancel_timer(self.session.terms.outer, command.timer)
 
     def _register(self, command: core.Register, envelope: Envelope | None) -> None:
@@ -286,7 +286,7 @@ class SessionWorker:
 
     def _remember(self, command: core.Remember, envelope: Envelope | None) -> None:
         if session_id := self.session.terms.session_id:
-            self.router.emit(Remember(self.outer, session_id, command.number))
+            self.router.emit(RememberNumber(self.outer, session_id, command.number))
 
     def _bury(self, letter: core.DeadLetter, envelope: Envelope | None) -> None:
         self._let_go(letter.message)
@@ -315,7 +315,7 @@ class SessionWorker:
         self.router.lose(self.dependents or {}, f"the session below has failed: {failed.reason}")
 
     def _notify(self, command: core.Notify, envelope: Envelope | None) -> None:
-        notify = Notify(self.outer, command.notice)
+        notify = NotifyOwner(self.outer, command.notice)
         if self._open and isinstance(command.notice, OUTCOMES):
             self._release(self._open.pop(command.notice.request, None))
         self.router.emit(notify)
@@ -434,8 +434,8 @@ Drive: TypeAlias = Callable[[SessionWorker, Order, Envelope | None], None]
 
 CARRY_OUT: Mapping[type, Callable[[SessionWorker, Any, Envelope | None], None]] = {
     core.Send: SessionWorker._route,
-    core.SetTimer: SessionWorker._set_timer,
-    core.CancelTimer: SessionWorker._cancel_timer,
+    SetTimer: SessionWorker._set_timer,
+    CancelTimer: SessionWorker._cancel_timer,
     core.Deliver: SessionWorker._deliver,
     core.Register: SessionWorker._register,
     core.Unregister: SessionWorker._unregister,

@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from dataclasses import field
 from typing import NamedTuple, TypeAlias
 
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.kernel.value import Symbol, value
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.signals import Generation
@@ -40,19 +41,6 @@ class Send:
     """Route the message to its first onward address."""
 
     message: Message
-
-
-@value
-class SetTimer:
-    """Fire `timer` once, `after_seconds` from now; a timer of the same name that runs is replaced."""
-
-    timer: AnyTimer
-    after_seconds: float
-
-
-@value
-class CancelTimer:
-    timer: AnyTimer
 
 
 @value
@@ -160,4 +148,6 @@ class Notify:
     notice: Notice
 
 
-Command: TypeAlias = Send | SetTimer | CancelTimer | Register | Unregister | Deliver | Remember | DeadLetter | Notify
+Command: TypeAlias = (
+    Send | SetTimer[AnyTimer] | CancelTimer[AnyTimer] | Register | Unregister | Deliver | Remember | DeadLetter | Notify
+)

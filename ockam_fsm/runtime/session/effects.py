@@ -11,12 +11,12 @@ from collections.abc import Hashable
 from typing import NamedTuple, TypeAlias
 
 from ockam_fsm.kernel.text import neutral
+from ockam_fsm.kernel.timers import CancelTimer
 from ockam_fsm.machines.request import RequestEvent
 from ockam_fsm.machines.vocabulary import Event, Role
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.commands import (
     WITHDRAWN,
-    CancelTimer,
     Closed,
     DeadLetter,
     Deliver,

@@ -14,9 +14,10 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import TypeAlias
 
+from ockam_fsm.kernel.timers import SetTimer
 from ockam_fsm.machines.vocabulary import Event, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Route
-from ockam_fsm.runtime.session.commands import Command, SetTimer, Timer
+from ockam_fsm.runtime.session.commands import Command, Timer
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.link import Entropy, Link
 from ockam_fsm.runtime.session.protection import Protection

@@ -14,21 +14,13 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import ClassVar, NamedTuple
 
 from ockam_fsm.kernel.driver import driver_for
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.kernel.value import value
 from ockam_fsm.machines.request import REQUEST, RequestEvent, RequestState
 from ockam_fsm.runtime.encoding.frames import MAX_ROUTE_LENGTH
 from ockam_fsm.runtime.encoding.gate import MAX_PAYLOAD_BYTES, check_payload, check_route, check_tracing_context
 from ockam_fsm.runtime.encoding.message import Address, Route
-from ockam_fsm.runtime.session.commands import (
-    CancelTimer,
-    Command,
-    Notify,
-    RequestFailed,
-    RequestTimedOut,
-    RequestTimer,
-    Responded,
-    SetTimer,
-)
+from ockam_fsm.runtime.session.commands import Command, Notify, RequestFailed, RequestTimedOut, RequestTimer, Responded
 
 _DRIVER = driver_for(REQUEST)
 

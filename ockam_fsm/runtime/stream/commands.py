@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.kernel.value import Symbol, value
 from ockam_fsm.runtime.encoding.message import Route
 from ockam_fsm.runtime.encoding.stream_messages import StreamRequest, StreamResponse
@@ -20,19 +21,6 @@ class StreamTimer(Symbol):
     BACK_OFF = "back-off"
     REQUEST = "request"
     POLL = "poll"
-
-
-@value
-class SetTimer:
-    """Fire `timer` once, `after_seconds` from now; a timer of the same name that runs is replaced."""
-
-    timer: StreamTimer
-    after_seconds: float
-
-
-@value
-class CancelTimer:
-    timer: StreamTimer
 
 
 # A publisher ----------------------------------------------------------------------------------------------------------
@@ -197,10 +185,22 @@ PublisherCommand: TypeAlias = (
     | Stored
     | StateLost
     | PublisherClosed
-    | SetTimer
-    | CancelTimer
+    | SetTimer[StreamTimer]
+    | CancelTimer[StreamTimer]
     | Ignored
 )
-StreamCommand: TypeAlias = OpenLog | CloseLog | Append | Read | Reply | EndSessions | SetTimer | CancelTimer | Ignored
+StreamCommand: TypeAlias = (
+    OpenLog
+    | CloseLog
+    | Append
+    | Read
+    | Reply
+    | EndSessions
+    | SetTimer[StreamTimer]
+    | CancelTimer[StreamTimer]
+    | Ignored
+)
 IndexCommand: TypeAlias = KeepIndex | Reply | Ignored
-ConsumerCommand: TypeAlias = Ask | Process | Bury | ConsumerFailed | SetTimer | CancelTimer | Ignored
+ConsumerCommand: TypeAlias = (
+    Ask | Process | Bury | ConsumerFailed | SetTimer[StreamTimer] | CancelTimer[StreamTimer] | Ignored
+)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.kernel.machine import Ignore
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.consumer import CONSUMER, ConsumerEvent, ConsumerState
 from ockam_fsm.runtime.encoding.bare import MAX_UINT
 from ockam_fsm.runtime.encoding.stream_messages import (
@@ -29,17 +30,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     StreamResponse,
 )
 from ockam_fsm.runtime.session.config import LEAST_SECONDS, count_problems, seconds_problems, text_problems
-from ockam_fsm.runtime.stream.commands import (
-    Ask,
-    Bury,
-    CancelTimer,
-    ConsumerCommand,
-    ConsumerFailed,
-    Ignored,
-    Process,
-    SetTimer,
-    StreamTimer,
-)
+from ockam_fsm.runtime.stream.commands import Ask, Bury, ConsumerCommand, ConsumerFailed, Ignored, Process, StreamTimer
 
 _DRIVER = driver_for(CONSUMER)
 EXPIRED = "no response in time"

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.errors import DefinitionError, RemoteSessionError
 from ockam_fsm.kernel.machine import Ignore
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.publisher import PUBLISHER, PublisherEvent, PublisherState
 from ockam_fsm.runtime.encoding.gate import check_payload
 from ockam_fsm.runtime.encoding.stream_messages import (
@@ -31,14 +32,12 @@ from ockam_fsm.runtime.encoding.stream_messages import (
 from ockam_fsm.runtime.session.config import BackOff, back_off_problems, count_problems
 from ockam_fsm.runtime.session.effects import PEER_LOST_STATE
 from ockam_fsm.runtime.stream.commands import (
-    CancelTimer,
     CloseSession,
     Ignored,
     NewSession,
     PublisherClosed,
     PublisherCommand,
     Request,
-    SetTimer,
     StateLost,
     Stored,
     StreamTimer,

@@ -16,20 +16,19 @@ from typing import NamedTuple
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.kernel.machine import Ignore
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.stream import STREAM, StreamEvent, StreamState
 from ockam_fsm.runtime.encoding.message import Route
 from ockam_fsm.runtime.encoding.stream_messages import MAX_PULLED_MESSAGES, Pull, Push, Pushed, Status, StreamError
 from ockam_fsm.runtime.session.config import BackOff, back_off_problems, count_problems
 from ockam_fsm.runtime.stream.commands import (
     Append,
-    CancelTimer,
     CloseLog,
     EndSessions,
     Ignored,
     OpenLog,
     Read,
     Reply,
-    SetTimer,
     StreamCommand,
     StreamTimer,
 )
