@@ -84,6 +84,12 @@ class Wires:
                     busy = True
                     self._perform(name, node, command)
 
+    def carry_out(self, name: str, commands: list[NodeCommand]) -> None:
+        """Carry out commands that a node has given, and deliver what follows from them."""
+        for command in commands:
+            self._perform(name, self.nodes[name], command)
+        self.pump()
+
     def fire(self, name: str, *names: object) -> None:
         """Fire the armed timers of a node that have one of these names, the earliest first."""
         for timer in sorted(self.timers[name], key=lambda t: self.timers[name].get(t, 0.0)):

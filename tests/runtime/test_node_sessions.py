@@ -16,13 +16,13 @@ from ockam_fsm.machines.session import (
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node import relay
-from ockam_fsm.runtime.node.commands import StateChanged, Transmit, WorkerTimer
+from ockam_fsm.runtime.node.commands import NodeCommand, StateChanged, Transmit, WorkerTimer
 from ockam_fsm.runtime.node.error_replies import ERRORS_PER_WINDOW, WINDOW_SECONDS
 from ockam_fsm.runtime.node.forwarding import allow_none
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.residents import Access
 from ockam_fsm.runtime.node.services import discovery
-from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.node.session_workers import Carriers, SessionWorker
 from ockam_fsm.runtime.node.workers import Context, echo, hop
 from ockam_fsm.runtime.session.commands import Closed, Established, RequestFailed, Responded, TimedOut, Timer
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place, Profile
@@ -688,3 +688,41 @@ def test_only_an_implicit_transient_session_is_made_anew() -> None:
     for kind in (EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED):
         with pytest.raises(LocalSessionError, match=f"recreated: {kind.name}; only implicit-transient"):
             node.start_session(settings(kind, Role.INITIATOR), (tcp("b"), HOST), recreated=True)
+
+
+def awaiting_an_answer() -> tuple[Wires, Address, SessionWorker, list[NodeCommand]]:
+    """Return nodes, the worker of a session whose hello waits for its connection, and the commands that connect."""
+    wires, session, _, _ = pair(EXPLICIT_PERSISTENT_ONE_SIDED, GENERATION)
+    wires["a"].open(session)
+    commands = wires["a"].run()
+    worker = wires["a"].router.residents[session]
+    assert isinstance(worker, SessionWorker)
+    return wires, session, worker, commands
+
+
+def test_a_restored_worker_takes_the_answer_to_its_hello() -> None:
+    for restored in (True, False):
+        wires, session, worker, commands = awaiting_an_answer()
+        before = worker.snapshot()
+        assert before.of_hello is before.current is not None
+        nothing = Carriers(None, None, None, 0)
+        worker.restore(nothing)
+        assert worker.snapshot() == nothing
+        if restored:
+            worker.restore(before)
+            assert worker.snapshot() == before
+        wires.carry_out("a", commands)
+        assert wires["a"].session(session).state is (State.ESTABLISHED if restored else State.NEGOTIATING)
+
+
+def test_a_restored_worker_reports_the_changes_since_its_image() -> None:
+    wires, session, worker, commands = awaiting_an_answer()
+    wires["a"].add_observer(seen := Seen())
+    session_before, before = worker.session.snapshot(), worker.snapshot()
+    wires.carry_out("a", commands)
+    assert worker.snapshot().of_hello is None
+    worker.session.restore(session_before)
+    worker.restore(before)
+    wires["a"].close(session)
+    last = [one for one in seen.observations if isinstance(one, StateChanged)][-1]
+    assert (last.before, last.after) == (State.NEGOTIATING.name, State.CLOSED.name)

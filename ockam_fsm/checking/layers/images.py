@@ -34,7 +34,7 @@ from ockam_fsm.runtime.encoding.message import Address, Route, local
 from ockam_fsm.runtime.node.connections import Connection, ConnectionConfig
 from ockam_fsm.runtime.node.ledger import Origin
 from ockam_fsm.runtime.node.residents import Access, Envelope, Inner, Resident
-from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.node.session_workers import Carriers, SessionWorker
 from ockam_fsm.runtime.node.spawners import HostWorker
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.host import HostSnapshot, Key
@@ -217,17 +217,17 @@ class LayeredNode:
         newest = residents.get(via(self.end.live[-1])) if self.end.live else None
         origin = newest.origin if isinstance(newest, Connection) else Origin("gone", outside=True)
         for image in self.end.workers:
-            worker: Any = residents[image.outer]
-            session = worker.session
-            worker._attempt, worker._current, worker._reported = session.attempt, session.current, session.state
-            worker._hello_carrier, worker._heard = self._named(image.hello_carrier), int(image.unheard)
-            worker._aside, worker.carrier = self._named(image.aside), self._named(image.carrier)
+            worker = residents[image.outer]
+            assert isinstance(worker, SessionWorker)
+            carrier, aside, of_hello = map(self._named, (image.carrier, image.aside, image.hello_carrier))
+            worker.restore(Carriers(carrier, aside, of_hello, heard=int(image.unheard)))
             worker.unconfirmed = None
             if self.role is Role.RESPONDER:
                 worker.origin = origin
-            if image.is_dependent:
-                worker.carrier.relied_on_by(worker)
-            for address in (one for link in (session.attempt, session.current) for one in _addresses(link)):
+            if image.is_dependent and carrier is not None:
+                carrier.relied_on_by(worker)
+            links = (worker.session.attempt, worker.session.current)
+            for address in (one for link in links for one in _addresses(link)):
                 self.node.router.register(address, worker, Access.SECRET)
 
     def _named(self, carrier: Address | None) -> Resident | None:
@@ -278,16 +278,15 @@ class LayeredNode:
                 if host.address == HOSTS[layer]:
                     yield from (self._image(layer, key, one) for key, one in host.responders.items())
 
-    def _image(self, layer: str, key: Key, worker: Any) -> WorkerImage:
-        session = worker.session
-        asks = session.attempt is not None and not session.attempt.route
-        carrier = worker._hello_carrier if asks else None
-        dependents = getattr(worker.carrier, "dependents", None) or ()
+    def _image(self, layer: str, key: Key, worker: SessionWorker) -> WorkerImage:
+        session, carriers = worker.session, worker.snapshot()
+        current, of_hello = carriers.current, carriers.of_hello
+        dependents = current.dependents if isinstance(current, Connection | SessionWorker) else None
         return WorkerImage(
             layer, key, worker.outer, session.terms.session_id, _stripped(session.snapshot()),
-            carrier=_name(worker.carrier), is_dependent=worker in dependents, aside=_name(worker._aside),
-            hello_carrier=_name(carrier),
-            unheard=isinstance(carrier, Connection) and carrier.heard == worker._heard,
+            carrier=_name(current), is_dependent=worker in (dependents or ()), aside=_name(carriers.aside),
+            hello_carrier=_name(of_hello),
+            unheard=isinstance(of_hello, Connection) and of_hello.heard == carriers.heard,
             rested=worker.outer not in self.recorder.backing_off,
         )  # fmt: skip
 

@@ -18,7 +18,7 @@ Source: spec/sessions.md sections 3.11 and 5, wire clauses; the discussion, "Ses
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.kernel.timers import CancelTimer, SetTimer
@@ -41,6 +41,20 @@ ROUTE_ENDS_HERE = "handshake whose return route ends here"
 NO_APPLICATION = "no application"
 NOT_SENT = "not sent"
 OUTCOMES = (core.Responded, core.RequestFailed, core.RequestTimedOut)
+
+
+class Carriers(NamedTuple):
+    """The carriers of a session worker, as residents: its state besides that of its session.
+
+    `current`: the one that it relies on. `aside`: that of the previous generation (rule 6). `of_hello`: that of a hello
+    which awaits its answer; `heard`: how many messages had arrived over it when the hello left.
+    """
+
+    current: Resident | None
+    aside: Resident | None
+    of_hello: Resident | None
+    heard: int
+
 
 Order: TypeAlias = Callable[[Session], list[core.Command]]
 Employ: TypeAlias = Callable[[Callable[[], None]], Address]
@@ -106,6 +120,18 @@ class SessionWorker:
 
     def carries(self, address: Address) -> bool:
         return address == self.session.terms.outer
+
+    def snapshot(self) -> Carriers:
+        """Return the state of this worker. The session's is `session.snapshot()`."""
+        attempt = self.session.attempt
+        awaits = attempt is not None and not attempt.route
+        return Carriers(self.carrier, self._aside, self._hello_carrier if awaits else None, self._heard)
+
+    def restore(self, carriers: Carriers) -> None:
+        """Restore the state of this worker, once its session is restored."""
+        session = self.session
+        self._attempt, self._current, self._reported = session.attempt, session.current, session.state
+        self.carrier, self._aside, self._hello_carrier, self._heard = carriers
 
     # In ---------------------------------------------------------------------------------------------------------------
 
