@@ -29,9 +29,9 @@ from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import TCP, Address, Message, local
 from ockam_fsm.runtime.session.commands import Send
 from ockam_fsm.runtime.session.config import SessionConfig
-from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.link import Purpose
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.terms import Terms
 
 GOAL_BYTES = 1000
 SETTINGS = {role: SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, role) for role in Role}

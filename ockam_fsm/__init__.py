@@ -34,9 +34,9 @@ from ockam_fsm.runtime.pipe.sender import PipeConfig
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.session.host import Host
-from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.terms import Terms
 from ockam_fsm.runtime.stream.consumer import ConsumerConfig
 from ockam_fsm.runtime.stream.publisher import PublisherConfig
 from ockam_fsm.runtime.stream.worker import StreamConfig

@@ -37,11 +37,11 @@ from ockam_fsm.runtime.session.commands import (
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place, Profile
 from ockam_fsm.runtime.session.host import Host, Key, Owned
-from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.link import Purpose
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import Signal
+from ockam_fsm.runtime.session.terms import Terms
 from tests.recording import OUTSIDE, RECORDING, Participant
 
 HOST, CONTACT = local("host"), local("contact")

@@ -11,6 +11,7 @@ MODULE_LINES, FUNCTION_LINES = 450, 40
 
 LONGER = {
     "runtime/node/session_workers.py": 480,
+    "runtime/session/session.py": 1000,
 }
 """Modules of one class whose inside is private, with limits of their own: two halves would have to share it."""
 

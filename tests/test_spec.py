@@ -25,7 +25,7 @@ from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.node import pipe_ends, services, stream_end
 from ockam_fsm.runtime.pipe import receiver as pipe_receiver
 from ockam_fsm.runtime.pipe import sender as pipe_sender
-from ockam_fsm.runtime.session import commands, config, handshake, host, knowledge, link, request, signals
+from ockam_fsm.runtime.session import commands, config, handshake, host, link, request, signals, terms
 from ockam_fsm.runtime.session import session as core
 from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.config import BackOff, Durations
@@ -50,7 +50,7 @@ from ockam_fsm.runtime.stream import worker as stream_worker
 ROOT = Path(__file__).parent.parent
 SESSIONS = ROOT / "spec" / "sessions.md"
 WORDS: tuple[ModuleType, ...] = (
-    vocabulary, session, spawner, parts, core, knowledge, handshake, host, link, request, config, signals, commands,
+    vocabulary, session, spawner, parts, core, terms, handshake, host, link, request, config, signals, commands,
     publisher, stream_publisher, stream_worker, stream_consumer, stream_end, pipe_ordering, pipe_sender, pipe_receiver,
     pipe_ends,
 )  # fmt: skip

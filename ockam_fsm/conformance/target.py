@@ -29,7 +29,7 @@ from ockam_fsm.runtime.encoding.message import TCP, Address, Message, Route, loc
 from ockam_fsm.runtime.session.commands import DeadLetter, Deliver, Notify, Send
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, Profile
-from ockam_fsm.runtime.session.knowledge import Terms
+from ockam_fsm.runtime.session.terms import Terms
 
 HOP = Address(TCP, b"peer:4000")
 """The only hop between the two ends."""

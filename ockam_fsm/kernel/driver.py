@@ -50,8 +50,9 @@ from ockam_fsm.kernel.machine import (
 class Model(Protocol[S]):
     """The attributes of a session, besides one `int` per counter and one method per effect.
 
-    A counter is the attribute of that name. An effect is the method of that name in lower case, called with the
-    cause given to `fire`. `__slots__` are allowed; a session with hooks of its own needs a slot `hooks` as well.
+    A counter is the attribute of that name. An effect is the method of that name in lower case (with `private_effects`
+    after an underscore), called with the cause given to `fire`. `__slots__` are allowed; a session with hooks of its
+    own needs a slot `hooks` as well.
     """
 
     state: S
@@ -75,7 +76,8 @@ class Driver(Generic[S, E, F]):
     callbacks take the library's own path from then on.
     """
 
-    def __init__(self, machine: Machine[S, E, F]) -> None:
+    def __init__(self, machine: Machine[S, E, F], *, private_effects: bool = False) -> None:
+        """`private_effects`: the method of an effect has an underscore before its name."""
         self.machine = machine
         self.library = _Library(
             model=None,
@@ -86,9 +88,10 @@ class Driver(Generic[S, E, F]):
             send_event=True,
             finalize_event=_report,
         )
+        before = "_" if private_effects else ""
         for (state, event), cell in machine.cells.items():
             for decision in cell:
-                self.library.add_transition(event.name, state, **_as_transition(machine, state, decision))
+                self.library.add_transition(event.name, state, **_as_transition(machine, state, decision, before))
         self._events = cast("dict[str, _Event]", self.library.events)
 
     def fire(self, model: Model[S], event: E, cause: object = None) -> Row[S, E, F] | Ignore[S, E]:
@@ -145,9 +148,9 @@ class Driver(Generic[S, E, F]):
 
 
 @cache
-def driver_for(machine: Machine[S, E, F]) -> Driver[S, E, F]:
-    """Return the driver that all sessions of `machine` share."""
-    return Driver(machine)
+def driver_for(machine: Machine[S, E, F], *, private_effects: bool = False) -> Driver[S, E, F]:
+    """Return the driver that all sessions of `machine` share. `private_effects`: as of `Driver`."""
+    return Driver(machine, private_effects=private_effects)
 
 
 # Hooks as callbacks of the library.
@@ -188,18 +191,22 @@ def _staying(state: Any, hook: Hook, model: Any, cause: Any) -> None:
 # The library's own path: every decision as a transition.
 
 
-def _as_transition(machine: Machine[S, E, F], state: S, decision: Decision[S, E, F]) -> dict[str, Any]:
+def _as_transition(
+    machine: Machine[S, E, F], state: S, decision: Decision[S, E, F], before_effects: str
+) -> dict[str, Any]:
     conditions: list[Callable[[transitions.EventData], bool]] = [partial(_holds, decision.when)]
     if isinstance(decision, Refuse):
         # As a condition it runs before every callback, so that nothing has moved when it raises.
         conditions.append(partial(_refuse, machine, state, decision))
     if not isinstance(decision, Row):
         return {"dest": None, "conditions": conditions, "decision": decision, "machine": machine}
+    methods = tuple(before_effects + effect.name.lower() for effect in decision.effects)
     return {
         "dest": decision.target,
         "conditions": conditions,
         "before": [partial(_update, update) for update in decision.updates],
-        "after": [partial(_effect, effect.name.lower()) for effect in decision.effects],
+        "after": [partial(_effect, method) for method in methods],
+        "methods": methods,
         "decision": decision,
         "machine": machine,
     }
@@ -235,12 +242,20 @@ def _report(data: transitions.EventData) -> None:
 
 
 class _Transition(transitions.Transition):
-    """A transition with its machine and its decision."""
+    """A transition with its machine, its decision, and the names of the methods of its effects."""
 
-    def __init__(self, *args: Any, machine: Machine[Any, Any, Any], decision: Any, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        machine: Machine[Any, Any, Any],
+        decision: Any,
+        methods: tuple[str, ...] = (),
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
         self.machine = machine
         self.decision = decision
+        self.methods = methods
 
 
 class _Event(transitions.Event):
@@ -274,7 +289,8 @@ class _Event(transitions.Event):
             entries = lib.get_state(transition.dest).on_enter if transition.dest else []
             if not all(isinstance(callback, _Listener) for callback in (*exits, *entries)):
                 return None
-            branches.append(_Branch(transition.machine, transition.decision, _hooks(exits), _hooks(entries)))
+            called = (transition.methods, _hooks(exits), _hooks(entries))
+            branches.append(_Branch(transition.machine, transition.decision, *called))
         return _function(branches)
 
 
@@ -289,10 +305,11 @@ def _hooks(callbacks: Sequence[Any]) -> tuple[Hook, ...]:
 
 @dataclass(frozen=True)
 class _Branch:
-    """One decision of a cell, and the hooks that its step calls."""
+    """One decision of a cell, and the methods and hooks that its step calls."""
 
     machine: Machine[Any, Any, Any]
     decision: Any
+    methods: tuple[str, ...]
     exits: tuple[Hook, ...]
     entries: tuple[Hook, ...]
 
@@ -311,7 +328,7 @@ class _Branch:
             yield from (f"    exits{number}[{i}](model, cause)" for i in range(len(self.exits)))
             yield f"    model.state = target{number}"
             yield from (f"    entries{number}[{i}](model, cause)" for i in range(len(self.entries)))
-            yield from (f"    model.{effect.name.lower()}(cause)" for effect in self.decision.effects)
+            yield from (f"    model.{method}(cause)" for method in self.methods)
         yield f"    return decision{number}"
 
 

@@ -19,9 +19,9 @@ from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Creation, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session import commands
+from ockam_fsm.runtime.session.causes import EXHAUSTED, NO_ROOM
 from ockam_fsm.runtime.session.commands import AnyTimer, RequestTimer, Timer
 from ockam_fsm.runtime.session.config import SessionConfig
-from ockam_fsm.runtime.session.effects import EXHAUSTED, NO_ROOM
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Snapshot

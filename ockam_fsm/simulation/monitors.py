@@ -23,6 +23,7 @@ from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import StateChanged
+from ockam_fsm.runtime.session.causes import EXHAUSTED
 from ockam_fsm.runtime.session.commands import (
     AnyTimer,
     Closed,
@@ -36,7 +37,6 @@ from ockam_fsm.runtime.session.commands import (
     TimedOut,
     Timer,
 )
-from ockam_fsm.runtime.session.effects import EXHAUSTED
 from ockam_fsm.runtime.session.handshake import Place
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.request import Outgoing

@@ -31,8 +31,8 @@ from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.session import TcpSession
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.session.causes import Cause, Inbound
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
-from ockam_fsm.runtime.session.effects import Cause, Inbound
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile, worker_route
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.session import Session
@@ -112,9 +112,9 @@ class BelievesLateAnswers(Session):
         own = self.attempt is not None and self.is_own(self.attempt)
         return Event.ANSWER_CURRENT if own else Event.ANSWER_STALE
 
-    def start_attempt(self, cause: Cause) -> None:
+    def _start_attempt(self, cause: Cause) -> None:
         """Start an attempt at an address that never changes."""
-        super().start_attempt(cause)
+        super()._start_attempt(cause)
         assert self.attempt is not None
         inner = local(self.terms.outer.value + b"-inner")
         self._register(inner)
@@ -126,13 +126,13 @@ class OneAddress(Session):
 
     __slots__ = ()
 
-    def start_attempt(self, cause: Cause) -> None:
-        super().start_attempt(cause)
+    def _start_attempt(self, cause: Cause) -> None:
+        super()._start_attempt(cause)
         assert self.attempt is not None
         self.attempt = self.attempt._replace(handshake=self.attempt.inner)
 
-    def adopt_link(self, cause: Cause) -> None:
-        super().adopt_link(cause)
+    def _adopt_link(self, cause: Cause) -> None:
+        super()._adopt_link(cause)
         assert self.current is not None
         self._register(self.current.inner)
 
@@ -142,8 +142,8 @@ class OneHandshakeAddress(Session):
 
     __slots__ = ()
 
-    def start_attempt(self, cause: Cause) -> None:
-        super().start_attempt(cause)
+    def _start_attempt(self, cause: Cause) -> None:
+        super()._start_attempt(cause)
         assert self.attempt is not None
         handshake = local("handshake")
         self._register(handshake)
@@ -155,10 +155,10 @@ class BelievesSecondAnswers(Session):
 
     __slots__ = ()
 
-    def adopt_link(self, cause: Cause) -> None:
+    def _adopt_link(self, cause: Cause) -> None:
         assert self.attempt is not None
         handshake = self.attempt.handshake
-        super().adopt_link(cause)
+        super()._adopt_link(cause)
         assert self.current is not None
         assert handshake is not None
         self._register(handshake)

@@ -45,9 +45,9 @@ from ockam_fsm.runtime.node.residents import Envelope, Resident
 from ockam_fsm.runtime.node.router import Router
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import echo
+from ockam_fsm.runtime.session.causes import Cause, Inbound
 from ockam_fsm.runtime.session.commands import Command, Deliver
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
-from ockam_fsm.runtime.session.effects import Cause, Inbound
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Place, Profile
 from ockam_fsm.runtime.session.host import Key
 from ockam_fsm.runtime.session.link import Link, Purpose
@@ -101,22 +101,22 @@ class IgnoresIdentifiers(Session):
 
     __slots__ = ()
 
-    def deliver(self, cause: Cause) -> None:
+    def _deliver(self, cause: Cause) -> None:
         assert isinstance(cause, Inbound)
         assert isinstance(cause.signal, Data)
         if self.settings.profile.names_sessions:
-            self.emit(Deliver(cause.signal.payload, cause.signal.onward_route, (self.terms.outer,)))
+            self._emit(Deliver(cause.signal.payload, cause.signal.onward_route, (self.terms.outer,)))
         else:
             assert self.current is not None
-            self.emit(Deliver(cause.signal.payload, cause.message.onward_route[1:], self.current.route))
+            self._emit(Deliver(cause.signal.payload, cause.message.onward_route[1:], self.current.route))
 
 
 class DeliversTwice(Session):
     __slots__ = ()
 
-    def deliver(self, cause: Cause) -> None:
-        super().deliver(cause)
-        super().deliver(cause)
+    def _deliver(self, cause: Cause) -> None:
+        super()._deliver(cause)
+        super()._deliver(cause)
 
 
 class AnswersTwice(Session):
@@ -124,9 +124,9 @@ class AnswersTwice(Session):
 
     __slots__ = ()
 
-    def answer_keepalive(self, cause: Cause) -> None:
-        super().answer_keepalive(cause)
-        super().answer_keepalive(cause)
+    def _answer_keepalive(self, cause: Cause) -> None:
+        super()._answer_keepalive(cause)
+        super()._answer_keepalive(cause)
 
 
 class GoesNoFurther(Session):
@@ -134,13 +134,13 @@ class GoesNoFurther(Session):
 
     __slots__ = ()
 
-    def deliver(self, cause: Cause) -> None:
+    def _deliver(self, cause: Cause) -> None:
         if isinstance(cause, Inbound) and isinstance(cause.signal, Data):
             cause = cause._replace(
                 message=replace(cause.message, onward_route=cause.message.onward_route[:1]),
                 signal=replace(cause.signal, onward_route=()),
             )
-        super().deliver(cause)
+        super()._deliver(cause)
 
 
 class WantsTwoAddresses(Session):
@@ -185,7 +185,7 @@ class ForeignWorker(Session):
     def _judge_generation(self, inbound: Inbound, hello: Hello) -> Event:
         return Event.HELLO_NEWER
 
-    def accept_attempt(self, cause: Cause) -> None:
+    def _accept_attempt(self, cause: Cause) -> None:
         assert isinstance(cause, Inbound)
         assert isinstance(cause.signal, Hello)
         generation = cause.signal.generation
@@ -198,9 +198,9 @@ class ForeignWorker(Session):
 class ForgetsState(Session):
     __slots__ = ()
 
-    def accept_attempt(self, cause: Cause) -> None:
+    def _accept_attempt(self, cause: Cause) -> None:
         self.has_state = False
-        super().accept_attempt(cause)
+        super()._accept_attempt(cause)
 
 
 class ReusesAddress(Session):
@@ -208,8 +208,8 @@ class ReusesAddress(Session):
 
     __slots__ = ()
 
-    def accept_attempt(self, cause: Cause) -> None:
-        super().accept_attempt(cause)
+    def _accept_attempt(self, cause: Cause) -> None:
+        super()._accept_attempt(cause)
         assert self.attempt is not None
         inner = local(self.terms.outer.value + b"-inner")
         self._register(inner)
@@ -224,7 +224,7 @@ class KeepsPrevious(Session):
 
     __slots__ = ()
 
-    def end_current(self, cause: Cause) -> None:
+    def _end_current(self, cause: Cause) -> None:
         if self.current is not None:
             KEPT[id(self)] = self.current.inner
         self.current = None  # its address stays

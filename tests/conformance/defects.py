@@ -20,8 +20,8 @@ from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.session.causes import Cause, Inbound, Response
 from ockam_fsm.runtime.session.commands import Deliver, Send
-from ockam_fsm.runtime.session.effects import Cause, Inbound, Response
 from ockam_fsm.runtime.session.handshake import GENERATION, Place
 from ockam_fsm.runtime.session.link import Link, Purpose
 from ockam_fsm.runtime.session.session import Session
@@ -128,7 +128,7 @@ class HelloAsData(Session):
 
     def _judge_hello(self, inbound: Inbound, hello: Hello, place: Place) -> None:
         if place is Place.WORKER:
-            self.emit(Deliver(inbound.message.payload, (), (self.terms.outer,)))
+            self._emit(Deliver(inbound.message.payload, (), (self.terms.outer,)))
         else:
             super()._judge_hello(inbound, hello, place)
 
@@ -155,9 +155,9 @@ class LastFirst(Session):
 
     __slots__ = ()
 
-    def forward_held(self, cause: Cause) -> None:
+    def _forward_held(self, cause: Cause) -> None:
         self.waiting = list(reversed(self.waiting))
-        super().forward_held(cause)
+        super()._forward_held(cause)
 
 
 class AlwaysResumed(Session):
@@ -165,9 +165,9 @@ class AlwaysResumed(Session):
 
     __slots__ = ()
 
-    def accept_attempt(self, cause: Cause) -> None:
+    def _accept_attempt(self, cause: Cause) -> None:
         self.has_state = True
-        super().accept_attempt(cause)
+        super()._accept_attempt(cause)
 
 
 class AnyJump(Session):
@@ -186,8 +186,8 @@ class AnswersAnywhere(Session):
 
     __slots__ = ()
 
-    def adopt_link(self, cause: Cause) -> None:
-        super().adopt_link(cause)
+    def _adopt_link(self, cause: Cause) -> None:
+        super()._adopt_link(cause)
         if isinstance(cause, Inbound) and self.current is not None and self.is_own(self.current):
             self.current = self.current._replace(route=cause.message.return_route)
 

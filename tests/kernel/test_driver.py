@@ -97,6 +97,25 @@ def test_an_effect_that_fails_leaves_the_step_taken_and_the_rest_undone(
     assert (session.configuration, session.seen) == (Configuration(Light.LIT, (1, 0)), [])
 
 
+class Private(Probe):
+    """A session whose method of one effect is private."""
+
+    def _switch_on(self, cause: object) -> None:
+        self.note("private", cause)
+
+
+def test_effects_may_be_private_methods(path: str) -> None:
+    for private, called in ((True, "private"), (False, "SWITCH_ON")):
+        session = Private(LIGHT, Configuration(Light.DARK, (0, 0)), LIGHT.default_limits())
+        getattr(Driver(LIGHT, private_effects=private), path)(session, Event.PRESS, "finger")
+        assert session.seen == [(called, "finger", Light.LIT, (0, 0))]
+
+
+def test_drivers_with_private_and_with_public_effects_are_not_shared() -> None:
+    assert driver_for(LIGHT, private_effects=True) is driver_for(LIGHT, private_effects=True)
+    assert driver_for(LIGHT, private_effects=True) is not driver_for(LIGHT)
+
+
 def test_an_effect_may_fire_and_the_inner_step_ends_first(driver: Driver[Light, Event, Effect], path: str) -> None:
     fire = getattr(driver, path)
     session = probe(Light.LIT)

@@ -28,7 +28,7 @@ from ockam_fsm.runtime.node.connections import ConnectionConfig
 from ockam_fsm.runtime.node.workers import RestartPolicy
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
-from ockam_fsm.runtime.session.knowledge import Terms
+from ockam_fsm.runtime.session.terms import Terms
 
 MAIN = "ockam_fsm.cli.__main__"
 PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)

@@ -20,8 +20,8 @@ from ockam_fsm.net.trace_file import MIN_BYTES, TraceFile
 from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import OCKAM
-from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.terms import Terms
 from ockam_fsm.runtime.trace_recorder import MAX_LINE_BYTES, RecordedSession, header, line_of
 
 OURS = SessionConfig(EXPLICIT_TRANSIENT, Role.INITIATOR)

@@ -62,7 +62,7 @@ class Stepping:
                 setattr(model, update.counter, value)
             model.state = decision.target
             for effect in decision.effects:
-                getattr(model, effect.name.lower())(cause)
+                getattr(model, f"_{effect.name.lower()}")(cause)
         return decision
 
 

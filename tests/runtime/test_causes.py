@@ -10,8 +10,8 @@ from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_T
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.node.connections import ConnectionConfig
 from ockam_fsm.runtime.node.node import Node
+from ockam_fsm.runtime.session.causes import EXHAUSTED
 from ockam_fsm.runtime.session.commands import Closed, RequestFailed, TimedOut
-from ockam_fsm.runtime.session.effects import EXHAUSTED
 from ockam_fsm.runtime.session.handshake import GENERATION
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import (
@@ -90,7 +90,7 @@ def test_without_a_detail_it_reports_the_reason_of_that_failure() -> None:
 
 def test_establishment_forgets_the_last_failure() -> None:
     i, _ = established_pair(EXPLICIT_PERSISTENT_ONE_SIDED)
-    assert (i.session.reason, i.session.detail) == ("", "")
+    assert (i.session.reason, i.session._detail) == ("", "")
 
 
 def test_dependents_of_a_connection_receive_the_reason_and_the_destination() -> None:

@@ -14,9 +14,9 @@ from ockam_fsm.machines.session import (
 )
 from ockam_fsm.machines.vocabulary import Creation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.session.causes import PEER_LOST_STATE
 from ockam_fsm.runtime.session.commands import DeadLetter, Deliver, RequestFailed, RequestTimer, Send
 from ockam_fsm.runtime.session.config import Durations
-from ockam_fsm.runtime.session.effects import PEER_LOST_STATE
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session

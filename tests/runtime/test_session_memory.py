@@ -8,8 +8,8 @@ import tracemalloc
 import pytest
 
 from ockam_fsm.machines.vocabulary import Role, State
-from ockam_fsm.runtime.session.knowledge import NO_REQUESTS, ranked
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.shared_values import NO_REQUESTS, ranked
 from tests.helpers import established_pair, settle, tick
 
 BYTES = 300
@@ -45,7 +45,7 @@ def test_an_idle_session_keeps_no_data_of_finished_work() -> None:
     tick(i, seconds=1)
     settle(i, r)
     assert r.delivered == [b"q1", b"held"]
-    assert (i.session.waiting, i.session.commands, i.session.follow_up) == ((), None, ())
+    assert (i.session.waiting, i.session._commands, i.session._follow_up) == ((), None, ())
     assert i.session.requests is r.session.requests is NO_REQUESTS
 
 

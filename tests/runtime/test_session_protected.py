@@ -124,7 +124,7 @@ def test_an_established_end_has_an_authenticated_peer_and_follows_its_route() ->
         assert now.route == ((*back, before.route[-1]) if back else before.route)
     responder.receive(Message((before.inner,), (), b"forged"))
     assert responder.delivered == [b"m"] * 3
-    assert responder.session.refusal == "", "it is for handshakes only"
+    assert responder.session._refusal == "", "it is for handshakes only"
 
 
 ANYWHERE: Route = (Address(TCP, b"elsewhere:1"), local("hop"))

@@ -193,6 +193,6 @@ def refused_cells(session: Session) -> Iterator[tuple[Role, State, str]]:
             try:
                 order(session, name, number)
             except EventRefused as refused:
-                assert (session.snapshot(), session.commands) == (before, None)
+                assert (session.snapshot(), session._commands) == (before, None)
                 yield session.settings.role, session.state, refused.event
         session.restore(began)

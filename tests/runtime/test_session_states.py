@@ -19,11 +19,10 @@ from ockam_fsm.machines.session import (
 )
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role, SessionType, State
 from ockam_fsm.runtime.encoding.message import Message, local
+from ockam_fsm.runtime.session.causes import EXHAUSTED
 from ockam_fsm.runtime.session.commands import Closed, DeadLetter, Established, Remember, Send, TimedOut, Timer
 from ockam_fsm.runtime.session.config import Durations, SessionConfig
-from ockam_fsm.runtime.session.effects import EXHAUSTED
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
-from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import (
     Close,
@@ -33,6 +32,7 @@ from ockam_fsm.runtime.session.signals import (
     Hello,
     Keepalive,
 )
+from ockam_fsm.runtime.session.terms import Terms
 from tests.helpers import (
     CONTACT,
     HOP_TO_INITIATOR,

@@ -29,8 +29,8 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     encode_request,
     encode_response,
 )
+from ockam_fsm.runtime.session.causes import PEER_LOST_STATE
 from ockam_fsm.runtime.session.config import BackOff
-from ockam_fsm.runtime.session.effects import PEER_LOST_STATE
 from ockam_fsm.runtime.stream import commands as cmd
 from ockam_fsm.runtime.stream.commands import StreamTimer
 from ockam_fsm.runtime.stream.publisher import BY_ORDER, NEVER_SENT, Publisher, PublisherConfig

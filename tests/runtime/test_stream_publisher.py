@@ -23,8 +23,8 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     encode_request,
     encode_response,
 )
+from ockam_fsm.runtime.session.causes import NO_ROOM, PEER_LOST_STATE
 from ockam_fsm.runtime.session.config import BackOff
-from ockam_fsm.runtime.session.effects import NO_ROOM, PEER_LOST_STATE
 from ockam_fsm.runtime.session.request import Outgoing, check_outgoing
 from ockam_fsm.runtime.stream.commands import (
     CloseSession,

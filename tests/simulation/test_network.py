@@ -30,7 +30,7 @@ from ockam_fsm.runtime.node import session_workers
 from ockam_fsm.runtime.node.commands import RememberNumber, StateChanged
 from ockam_fsm.runtime.node.residents import Access, Envelope, Resident
 from ockam_fsm.runtime.node.workers import Context, echo
-from ockam_fsm.runtime.session.effects import Cause
+from ockam_fsm.runtime.session.causes import Cause
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.safety.properties import broken
@@ -147,13 +147,13 @@ class _Registered(Session):
 
     __slots__ = ()
 
-    def start_attempt(self, cause: Cause) -> None:
-        super().start_attempt(cause)
+    def _start_attempt(self, cause: Cause) -> None:
+        super()._start_attempt(cause)
         assert self.attempt is not None
         self._register(self.attempt.inner)
 
-    def accept_attempt(self, cause: Cause) -> None:
-        super().accept_attempt(cause)
+    def _accept_attempt(self, cause: Cause) -> None:
+        super()._accept_attempt(cause)
         assert self.attempt is not None
         self._register(self.attempt.inner)
 

@@ -20,9 +20,9 @@ from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.session.commands import Command, Send, Timer
 from ockam_fsm.runtime.session.config import SessionConfig
-from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.terms import Terms
 from ockam_fsm.runtime.trace_recorder import Recorder, header
 
 FOLDER = Path(__file__).parents[2] / "spec" / "traces"

@@ -21,9 +21,9 @@ from ockam_fsm.runtime import trace_recorder
 from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
-from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import Keepalive
+from ockam_fsm.runtime.session.terms import Terms
 from ockam_fsm.simulation import monitors, runs, workload
 from ockam_fsm.simulation.monitors import WatchedSession
 from ockam_fsm.specification.trace_reading import FORMAT, MAX_LINE_BYTES, VERSION, TraceError

@@ -38,9 +38,9 @@ from ockam_fsm.runtime.node.session_workers import Carriers, SessionWorker
 from ockam_fsm.runtime.node.spawners import HostWorker
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.host import HostSnapshot, Key
-from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.link import Entropy, Link, Purpose
 from ockam_fsm.runtime.session.session import Session, Snapshot
+from ockam_fsm.runtime.session.terms import Terms
 
 VIA = "via"
 OUTERS = {ABOVE: OUTER_ABOVE, BELOW: OUTER_BELOW}

@@ -30,8 +30,8 @@ from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.vocabulary import Event, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.session.causes import Cause
 from ockam_fsm.runtime.session.commands import AnyTimer, Command, Deliver, RequestTimer, Timer
-from ockam_fsm.runtime.session.effects import Cause
 from ockam_fsm.runtime.session.session import Session, Snapshot
 from ockam_fsm.safety.session_step import CLOSE, OPEN, RENEGOTIATE, SEND, STOP
 

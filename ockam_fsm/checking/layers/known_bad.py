@@ -17,8 +17,8 @@ from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.node.commands import Observation, StateChanged
 from ockam_fsm.runtime.node.node import Node
 from ockam_fsm.runtime.node.session_workers import SessionWorker
+from ockam_fsm.runtime.session.causes import Cause, Inbound
 from ockam_fsm.runtime.session.commands import Command, Deliver
-from ockam_fsm.runtime.session.effects import Cause, Inbound
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.safety.session_step import OPEN
 
@@ -37,13 +37,13 @@ class TracesTheConnection(Session):
 
     __slots__ = ()
 
-    def deliver(self, cause: Cause) -> None:
-        super().deliver(cause)
-        assert self.commands
-        last = self.commands[-1]
+    def _deliver(self, cause: Cause) -> None:
+        super()._deliver(cause)
+        assert self._commands
+        last = self._commands[-1]
         if isinstance(last, Deliver) and isinstance(cause, Inbound):
             back = (*cause.message.return_route, *last.return_route[1:])
-            self.commands[-1] = Deliver(last.payload, last.onward_route, back)
+            self._commands[-1] = Deliver(last.payload, last.onward_route, back)
 
 
 class ReportsEveryFailure(Node):

@@ -16,7 +16,7 @@ from ockam_fsm.checking.sessions.session_actors import End
 from ockam_fsm.checking.sessions.step_facts import arrival, changes, owned, signal_of, transmitted
 from ockam_fsm.machines.vocabulary import Creation, State
 from ockam_fsm.runtime.session import commands
-from ockam_fsm.runtime.session.effects import EXHAUSTED
+from ockam_fsm.runtime.session.causes import EXHAUSTED
 from ockam_fsm.runtime.session.handshake import Profile
 from ockam_fsm.runtime.session.session import LATE_RESPONSE, Snapshot
 from ockam_fsm.runtime.session.signals import Answer, Hello, Superseded

@@ -11,8 +11,8 @@ from collections.abc import Hashable
 from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.vocabulary import Event, State
 from ockam_fsm.runtime.encoding.message import Address, Message, local
+from ockam_fsm.runtime.session.causes import Cause, Inbound
 from ockam_fsm.runtime.session.commands import Command, Deliver, Notify, RequestTimedOut
-from ockam_fsm.runtime.session.effects import Cause, Inbound
 from ockam_fsm.runtime.session.handshake import Place
 from ockam_fsm.runtime.session.link import Link, Purpose
 from ockam_fsm.runtime.session.request import Outgoing, Request, RequestRecord
@@ -29,8 +29,8 @@ class NoGeneration(Session):
         own = self.attempt is not None and self.is_own(self.attempt)
         return Event.ANSWER_CURRENT if own else Event.ANSWER_STALE
 
-    def start_attempt(self, cause: Cause) -> None:
-        super().start_attempt(cause)
+    def _start_attempt(self, cause: Cause) -> None:
+        super()._start_attempt(cause)
         assert self.attempt is not None
         self.attempt = _readdressed(self.attempt)
 
@@ -54,13 +54,13 @@ class ReuseInnerAddress(Session):
 
     __slots__ = ()
 
-    def start_attempt(self, cause: Cause) -> None:
-        super().start_attempt(cause)
+    def _start_attempt(self, cause: Cause) -> None:
+        super()._start_attempt(cause)
         assert self.attempt is not None
         self.attempt = _readdressed(self.attempt)
 
-    def accept_attempt(self, cause: Cause) -> None:
-        super().accept_attempt(cause)
+    def _accept_attempt(self, cause: Cause) -> None:
+        super()._accept_attempt(cause)
         assert self.attempt is not None
         self.attempt = self.attempt._replace(inner=_fixed(self.attempt.inner))
 
@@ -88,7 +88,7 @@ class LateResponseCounts(Session):
 
     def _request_expired(self, identifier: Hashable) -> None:
         if identifier in self.requests:
-            self.emit(Notify(RequestTimedOut(identifier)))
+            self._emit(Notify(RequestTimedOut(identifier)))
 
 
 class ForgetHeldMessages(Session):
@@ -96,7 +96,7 @@ class ForgetHeldMessages(Session):
 
     __slots__ = ()
 
-    def discard_held(self, cause: Cause) -> None:
+    def _discard_held(self, cause: Cause) -> None:
         self.waiting = ()
 
 
@@ -107,7 +107,7 @@ class DeliverBeforeEstablished(Session):
 
     def _judge_talk(self, inbound: Inbound, link: Link) -> None:
         if link is self.attempt and not self.is_own(link) and isinstance(inbound.signal, Data):
-            self.emit(Deliver(inbound.signal.payload, (), (self.terms.outer,)))
+            self._emit(Deliver(inbound.signal.payload, (), (self.terms.outer,)))
             return
         super()._judge_talk(inbound, link)
 
@@ -132,9 +132,9 @@ class LoseStateOnRenegotiation(Session):
 
     __slots__ = ()
 
-    def adopt_link(self, cause: Cause) -> None:
+    def _adopt_link(self, cause: Cause) -> None:
         had_state = self.has_state
-        super().adopt_link(cause)
+        super()._adopt_link(cause)
         self.has_state = not had_state
 
 
@@ -143,10 +143,10 @@ class CloseToThePast(Session):
 
     __slots__ = ()
 
-    def send_close(self, cause: Cause) -> None:
+    def _send_close(self, cause: Cause) -> None:
         attempt = self.attempt
         self.attempt = attempt if self.current is None else None
-        super().send_close(cause)
+        super()._send_close(cause)
         self.attempt = attempt
 
 
@@ -173,8 +173,8 @@ class UnconfirmedNumberStays(Session):
 
     __slots__ = ()
 
-    def accept_attempt(self, cause: Cause) -> None:
-        super().accept_attempt(cause)
+    def _accept_attempt(self, cause: Cause) -> None:
+        super()._accept_attempt(cause)
         self.seen = self.largest
 
 
@@ -203,7 +203,7 @@ class NoRequestTimer(Session):
     __slots__ = ()
 
     def _request(self, record: RequestRecord) -> Request:
-        return _Untimed(record, self.emit, self.settings.durations.request_seconds)
+        return _Untimed(record, self._emit, self.settings.durations.request_seconds)
 
 
 def _fixed(address: Address) -> Address:

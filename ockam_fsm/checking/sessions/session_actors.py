@@ -30,11 +30,11 @@ from ockam_fsm.runtime.session.commands import Command, DeadLetter, RequestTimer
 from ockam_fsm.runtime.session.commands import Deliver as Delivered
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from ockam_fsm.runtime.session.host import Host, HostSnapshot, Key, Owned
-from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.link import Purpose
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session, Snapshot
 from ockam_fsm.runtime.session.signals import Data, Error
+from ockam_fsm.runtime.session.terms import Terms
 from ockam_fsm.safety.links import is_own
 from ockam_fsm.safety.session_step import REQUEST, SEND
 

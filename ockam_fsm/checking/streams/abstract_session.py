@@ -32,7 +32,7 @@ from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.stream import StreamState
 from ockam_fsm.runtime.encoding.message import Route, local
 from ockam_fsm.runtime.encoding.stream_messages import Push, Pushed, Status, encode_response
-from ockam_fsm.runtime.session.effects import PEER_LOST_STATE
+from ockam_fsm.runtime.session.causes import PEER_LOST_STATE
 from ockam_fsm.runtime.stream.commands import (
     Append,
     EndSessions,

@@ -25,9 +25,9 @@ from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import local
 from ockam_fsm.runtime.session import commands as session_commands
 from ockam_fsm.runtime.session.commands import RequestTimer, Timer
-from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session, Snapshot
+from ockam_fsm.runtime.session.terms import Terms
 from ockam_fsm.runtime.stream.commands import (
     CloseSession,
     NewSession,

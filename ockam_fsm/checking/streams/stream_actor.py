@@ -34,9 +34,9 @@ from ockam_fsm.runtime.session import commands as session_commands
 from ockam_fsm.runtime.session.commands import Timer
 from ockam_fsm.runtime.session.handshake import GENERATION
 from ockam_fsm.runtime.session.host import Host, HostSnapshot, Key, Owned
-from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.session import Session, Snapshot
+from ockam_fsm.runtime.session.terms import Terms
 from ockam_fsm.runtime.stream.commands import Append, EndSessions, OpenLog, Read, Reply, StreamCommand, StreamTimer
 from ockam_fsm.runtime.stream.worker import PLAIN, StreamConfig, StreamImage
 

@@ -29,6 +29,7 @@ from ockam_fsm.conformance.reference.reference_end import ReferenceEnd
 from ockam_fsm.conformance.target import CONTACT, HOST, EndpointUnderTest, Feature, Output
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.session.causes import EXHAUSTED
 from ockam_fsm.runtime.session.commands import (
     Closed,
     DeadLetter,
@@ -41,7 +42,6 @@ from ockam_fsm.runtime.session.commands import (
     TimedOut,
     Timer,
 )
-from ockam_fsm.runtime.session.effects import EXHAUSTED
 from ockam_fsm.runtime.session.link import inner_of_reply
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, GoingAway, Hello, Keepalive, Superseded

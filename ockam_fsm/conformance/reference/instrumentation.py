@@ -45,7 +45,7 @@ class Watcher:
     """The shared driver of a table, which also records its decisions for the sessions of one end."""
 
     def __init__(self, machine: SessionMachine) -> None:
-        self.driver = driver_for(machine)
+        self.driver = driver_for(machine, private_effects=True)
         self.fired: list[Fired] = []
 
     def fire(self, model: Any, event: Event, cause: object = None) -> Any:

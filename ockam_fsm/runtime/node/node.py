@@ -52,10 +52,10 @@ from ockam_fsm.runtime.node.starting import check_application, check_free, check
 from ockam_fsm.runtime.node.workers import USUAL_RESTARTS, Handler, RestartPolicy, Worker, checked_handler, settle
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import SESSION_ID_BYTES
-from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.link import Entropy
 from ockam_fsm.runtime.session.request import Outgoing, check_outgoing
 from ockam_fsm.runtime.session.session import Session
+from ockam_fsm.runtime.session.terms import Terms
 
 UNKNOWN_CONNECTION = "unknown connection"
 TOO_MANY_DESTINATIONS = "too many destinations"

@@ -22,7 +22,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.kernel.timers import CancelTimer, SetTimer
-from ockam_fsm.machines.vocabulary import Event
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.node.commands import AttemptStarted, NotifyOwner, RememberNumber, StateChanged
 from ockam_fsm.runtime.node.connections import Connection
@@ -347,7 +346,7 @@ class SessionWorker:
         self.router.emit(notify)
         self.router.observe(notify)
         if isinstance(notify.notice, core.Closed):
-            if self.remake is None or self.session.event in (Event.CLOSE, Event.STOP):
+            if self.remake is None or self.session.ended_by_order:
                 self.retire()
             else:
                 self.router.afterwards.append(self._begin_again)

@@ -18,9 +18,9 @@ from ockam_fsm.runtime.node.session_workers import CARRY_OUT, ROUTE_ENDS_HERE, E
 from ockam_fsm.runtime.session.commands import DeadLetter, Send
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.host import Host, Key, Owned
-from ockam_fsm.runtime.session.knowledge import Terms
 from ockam_fsm.runtime.session.session import Session
 from ockam_fsm.runtime.session.signals import Hello
+from ockam_fsm.runtime.session.terms import Terms
 
 APPLICATION_STOPPED = "the application has stopped"
 

@@ -150,7 +150,7 @@ class SessionConfig:
 
     @cached_property
     def driver(self) -> Driver[State, Event, Effect]:
-        return driver_for(self.machine)
+        return driver_for(self.machine, private_effects=True)
 
     @cached_property
     def events(self) -> frozenset[Event]:

@@ -29,8 +29,8 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     decode_response,
     encode_request,
 )
+from ockam_fsm.runtime.session.causes import PEER_LOST_STATE
 from ockam_fsm.runtime.session.config import BackOff, back_off_problems, count_problems
-from ockam_fsm.runtime.session.effects import PEER_LOST_STATE
 from ockam_fsm.runtime.stream.commands import (
     CloseSession,
     Ignored,
