@@ -205,7 +205,7 @@ class RawPeer:
         try:
             self._frames.extend(self._decoder.feed(data))
         except Exception as error:
-            self.ended = f"what arrived is no frame: {error}"
+            self.ended = f"received bytes are not a frame: {error}"
         self.after_read()
 
 

@@ -36,7 +36,7 @@ def number(body: bytes, at: int) -> tuple[int, int]:
     """Read an unsigned number of at most 64 bits."""
     found, after = head(body, at, UINT)
     if found is None:
-        raise malformed(f"a number without a value at offset {at}")
+        raise malformed(f"integer of indefinite length at offset {at}")
     return found, after
 
 

@@ -330,7 +330,7 @@ class Monitor:
         """Record a change, which must start from the state last received, or from IDLE for a new session."""
         last = self.heard.get(change.worker, change.before)
         if change.before not in (last, State.IDLE.name) or change.before == change.after:
-            self.misheard = f"observers were told {change.before} to {change.after} after {last}"
+            self.misheard = f"observers received {change.before} to {change.after} after {last}"
         self.heard[change.worker] = change.after
 
     def judge_hearing(self, sessions: Iterable[Session]) -> None:
@@ -341,7 +341,7 @@ class Monitor:
             state = session.state.name
             last = self.heard.get(session.terms.outer, State.IDLE.name)
             if session.state is not State.IDLE and last != state:
-                raise Broken("S17", f"observers have not heard that {session.terms.outer} is {state}")
+                raise Broken("S17", f"observers received no change of {session.terms.outer} to {state}")
 
     # Accounts ---------------------------------------------------------------------------------------------------------
 
@@ -364,7 +364,7 @@ class Monitor:
         here = {mark_of(payload) for payload in present}
         lost = [found for found in self.accepted if found not in here]
         if lost:
-            raise Broken("S11", f"{len(lost)} accepted messages are nowhere, the first is {lost[0]!r}")
+            raise Broken("S11", f"{len(lost)} accepted messages are unaccounted for, the first is {lost[0]!r}")
 
 
 def _begins(route: Route, with_route: Route) -> bool:

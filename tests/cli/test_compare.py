@@ -80,7 +80,7 @@ def test_a_file_that_is_no_report_is_refused(content: str, tmp_path: Path) -> No
     file.write_text(content)
     done = run(["compare", str(file)])
     assert done.exit_code == 2
-    assert "is no report" in done.stderr
+    assert "is not a report" in done.stderr
 
 
 def test_other_errors_have_a_remedy(two: list[str], tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_one_value_has_one_encoding(read: Read, written: bytes, value: object, e
         (UINT, "ffffffffffffffffff7f", "more than 64 bits"),
         (UINT, "80" * 10 + "01", "more than 64 bits"),
         (UINT, "80" * 100_000, "more than 64 bits"),
-        (UINT, "80", "1 bytes announced"),
+        (UINT, "80", "1 byte expected"),
         (lambda r: r.boolean(), "02", "bool"),
         (lambda r: r.optional(r.uint), "0201", "optional"),
         (lambda r: r.string(), "02c328", "UTF-8"),

@@ -139,7 +139,9 @@ def words(*chosen: str) -> ForwardingPolicy:
         (("hub:1", "any"), True, True, True),
     ],
 )
-def test_words_select_a_policy(chosen: tuple[str, ...], own: bool, named: bool, elsewhere: bool) -> None:
+def test_option_values_select_a_forwarding_policy(
+    chosen: tuple[str, ...], own: bool, named: bool, elsewhere: bool
+) -> None:
     policy = words(*chosen)
     asked = [policy(PEER, destination) for destination in (tcp(f"{PEER}:9"), tcp("hub:1"), ELSEWHERE)]
     assert asked == [own, named, elsewhere]
@@ -147,9 +149,13 @@ def test_words_select_a_policy(chosen: tuple[str, ...], own: bool, named: bool, 
 
 @pytest.mark.parametrize(
     ("chosen", "text"),
-    [((), "give peer, any, none, or HOST:PORT"), (("none", "peer"), "none excludes"), (("hub:1", "none"), "excludes")],
+    [
+        ((), "give peer, any, none, or HOST:PORT"),
+        (("none", "peer"), "none cannot be combined"),
+        (("hub:1", "none"), "cannot be combined"),
+    ],
 )
-def test_words_that_select_no_policy_are_refused(chosen: tuple[str, ...], text: str) -> None:
+def test_option_values_without_a_forwarding_policy_are_refused(chosen: tuple[str, ...], text: str) -> None:
     with pytest.raises(LocalSessionError, match=text):
         words(*chosen)
 
@@ -165,7 +171,7 @@ SAME_PLACE = {("Hub.:01", "hub:1"), *((one, one) for one in WORDS)}
 
 @given(st.lists(st.sampled_from(WORDS), max_size=4), st.sampled_from(PEERS), st.sampled_from(PLACES))
 @settings(derandomize=True, database=None, deadline=None, max_examples=200)
-def test_a_policy_follows_its_words(chosen: list[str], host: str, place: str) -> None:
+def test_a_forwarding_policy_agrees_with_the_lists_of_spellings(chosen: list[str], host: str, place: str) -> None:
     """The expected result comes from lists of equal spellings, word by word: nothing is computed."""
     if not chosen or ("none" in chosen and len(chosen) > 1):
         with pytest.raises(LocalSessionError, match="forward_to: "):

@@ -147,7 +147,7 @@ def test_anything_else_is_refused(payload: bytes) -> None:
 
 
 def test_an_error_is_no_request_and_more_messages_than_the_limit_are_not_written() -> None:
-    with pytest.raises(RemoteSessionError, match="no such stream protocol"):
+    with pytest.raises(RemoteSessionError, match="unexpected stream protocol"):
         decode_request(encode_response(StreamError("no")))
     with pytest.raises(LocalSessionError, match="limit"):
         encode_response(Pulled(1, (StoredMessage(0, b""),) * (MAX_PULLED_MESSAGES + 1)))

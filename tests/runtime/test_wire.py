@@ -36,7 +36,7 @@ def test_the_version_byte_comes_first_and_alone_or_with_frames() -> None:
 
 
 @pytest.mark.parametrize("version", [0x00, 0x02, 0x16, 0x47, 0xFF])
-def test_another_version_byte_is_refused_for_good(version: int) -> None:
+def test_another_version_byte_is_refused_permanently(version: int) -> None:
     assert frames_three_ways(bytes((version,)) + encode_frame(b"ab")) == ([], frames.WRONG_VERSION)
     decoder = FrameDecoder()
     assert drain(decoder, [bytes((version,))]) == ([], frames.WRONG_VERSION)
@@ -212,7 +212,7 @@ def test_the_forms_of_real_nodes_are_decoded(body: str, message: Message) -> Non
         ("payload text", "8480806161f6"),
         ("payload array", "84808080f6"),
         ("chunk is text", "8480805f6161fff6"),
-        ("chunk without a length", "8480805f5f4161fffff6"),
+        ("chunk of indefinite length", "8480805f5f4161fffff6"),
         ("chunks without an end", "8480805f4161"),
         ("tracing bytes", "84808041614161"),
         ("tracing undefined", "8480804161f7"),

@@ -45,7 +45,7 @@ def parsed_bound(text: str) -> tuple[str, Budget]:
     name, equals, value = text.partition("=")
     if not equals or not (value == UNLIMITED or (value.isdecimal() and len(value) <= MOST_DIGITS)):
         raise WrongBound(
-            f"{text[:80]!r} is no bound: write NAME=NUMBER of at most {MOST_DIGITS} digits, or NAME={UNLIMITED}"
+            f"{text[:80]!r} is not a bound: write NAME=NUMBER of at most {MOST_DIGITS} digits, or NAME={UNLIMITED}"
         )
     limit = None if value == UNLIMITED else int(value)
     if limit is None and name in ALWAYS_LIMITED:

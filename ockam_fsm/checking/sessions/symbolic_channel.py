@@ -150,7 +150,7 @@ class SymbolicProfile:
 
     def encode(self, signal: Signal) -> bytes:
         """Raise LocalSessionError: no signal is sent unprotected."""
-        raise LocalSessionError(f"profile secure says no {type(signal).__name__} outside a channel")
+        raise LocalSessionError(f"profile secure sends no {type(signal).__name__} outside a channel")
 
     def decode(self, payload: bytes, place: Place, return_route: Route) -> Signal:
         """Decode the first message of a handshake, the only unprotected one.
@@ -256,7 +256,9 @@ class Open:
             raise RemoteSessionError("not authentic", "the peer did not write it in this handshake")
         newest = max(self.read_nonces, default=-1)
         if term.nonce - newest - 1 > self.profile.lost:
-            raise RemoteSessionError("too far ahead", f"nonce {term.nonce} after {newest}")
+            raise RemoteSessionError(
+                "too far ahead", f"nonce {term.nonce} after {newest}, at most {self.profile.lost} may be lost"
+            )
         if self.profile.refuses_replays and (term.nonce in self.read_nonces or term.nonce < newest - self.profile.late):
             raise RemoteSessionError("replayed", f"nonce {term.nonce} after {newest}")
         signal = overheard(payload)

@@ -48,7 +48,7 @@ def read_report(name: str, path: Path) -> Compared:
     """Read the output of `conform --json`. Its page is the file of the same name with `.html`, if there is one.
 
     Raises:
-        LocalSessionError: the file is no such report.
+        LocalSessionError: the file is not such a report.
         OSError: the file cannot be read.
     """
     try:
@@ -58,7 +58,9 @@ def read_report(name: str, path: Path) -> Compared:
         reasons = {line["id"]: str(line["reason"])[:REASON_CHARACTERS] for line in lines}
         target = str(found["target"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise LocalSessionError(f"{path} is no report; write one with `ockam-fsm conform ... --json > FILE`") from None
+        raise LocalSessionError(
+            f"{path} is not a report; write one with `ockam-fsm conform ... --json > FILE`"
+        ) from None
     page = path.with_suffix(".html")
     return Compared(name, target, verdicts, reasons, page.name if page.is_file() else "")
 

@@ -30,7 +30,8 @@ def read_expected(text: str, name: str) -> tuple[Expected, ...]:
     entries = read.pop("deviation", [])
     problems = [f"unknown table {key!r}; only [[deviation]] is allowed" for key in read]
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        problems, entries = [*problems, "'deviation' is no array of tables; write [[deviation]] in double brackets"], []
+        problems.append("'deviation' is not an array of tables; write [[deviation]] in double brackets")
+        entries = []
     problems += [problem for number, entry in enumerate(entries, 1) for problem in _problems(number, entry)]
     if problems:
         raise DefinitionError(f"expected deviations in {name}", problems)

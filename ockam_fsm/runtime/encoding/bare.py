@@ -62,7 +62,7 @@ class Reader:
     def u8(self) -> int:
         at = self._at
         if at >= len(self._payload):
-            raise malformed(f"1 bytes announced at offset {at}, 0 there")
+            raise malformed(f"1 byte expected at offset {at}, 0 there")
         self._at = at + 1
         return self._payload[at]
 

@@ -54,7 +54,7 @@ def head(body: bytes, at: int, major: int) -> tuple[int | None, int]:
 def take(body: bytes, at: int, size: int | None) -> tuple[bytes, int]:
     """Return the next `size` bytes and the offset after them; None, an indefinite length, is refused."""
     if size is None:
-        raise malformed(f"a string without a length before offset {at}")
+        raise malformed(f"string of indefinite length before offset {at}")
     end = at + size
     if end > len(body):
         raise malformed(f"{size} bytes announced at offset {at}, {len(body) - at} there")
@@ -78,7 +78,7 @@ def byte_string(body: bytes, at: int) -> tuple[bytes, int]:
 
 
 def is_break(body: bytes, at: int) -> bool:
-    """Whether an array or a string without a length ends at this offset."""
+    """Whether an array or a string of indefinite length ends at this offset."""
     return at < len(body) and body[at] == BREAK
 
 

@@ -179,7 +179,7 @@ def _unwrap(payload: bytes, readers: Mapping[str, Callable[[bare.Reader], T]]) -
     protocol, body = envelope.string(), bare.Reader(envelope.data())
     envelope.end()
     if protocol not in readers:
-        raise bare.malformed(f"no such stream protocol here: {protocol[:40]!r}")
+        raise bare.malformed(f"unexpected stream protocol {protocol[:40]!r}")
     message = readers[protocol](body)
     body.end()
     return message
@@ -200,7 +200,7 @@ def _read_pulled(body: bare.Reader) -> Pulled:
 def _read_index_request(body: bare.Reader, partitioned: bool) -> GetIndex | SaveIndex:
     tag = body.uint()
     if tag > 1:
-        raise bare.malformed(f"{tag} is no index request")
+        raise bare.malformed(f"{tag} is not the tag of an index request")
     client_id, name = body.string(), body.string()
     partition = body.uint() if partitioned else None
     if tag == 0:

@@ -63,7 +63,7 @@ def policy_of(words: str | Iterable[str], address_of: Callable[[str], Address]) 
     if not chosen:
         raise LocalSessionError("forward_to: give peer, any, none, or HOST:PORT")
     if "none" in chosen and len(chosen) > 1:
-        raise LocalSessionError("forward_to: none excludes every other word")
+        raise LocalSessionError("forward_to: none cannot be combined with other values")
     return lambda host, destination: others(host, destination) or any(one(host, destination) for one in policies)
 
 
