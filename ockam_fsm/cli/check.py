@@ -88,6 +88,8 @@ def check(
 ) -> None:
     """Search every reachable state of a world, and judge every property.
 
+    A world is a few machines and a network, with bounds on messages, faults and orders.
+
     `check all` searches every world of sessions, streams, pipes and layers, each of which must be PROVED within its
     bounds, and every known-bad machine, which must be rejected by its own property. Exit codes: 0 all of that holds, 1
     something is refuted, 2 wrong usage or a limit was hit, 130 Ctrl-C (the results so far are printed).

@@ -95,10 +95,10 @@ def conform(
 ) -> None:
     """Test a node over TCP: to which clauses of `spec/sessions.md` does it conform?
 
-    The node needs a spawner whose sessions answer; an echo worker allows more tests. A node without sessions needs an
-    echo worker: then its connections and frames are tested, and its stream service, if any. `--pipe` tests a program
-    that implements the protocol of spec/conformance-pipe.md; of the other options it uses `--type`, `--profile`,
-    `--patience` and `--limit`, and those of the report.
+    The kit (this command) needs a spawner whose sessions answer; an echo worker allows more tests. A node without
+    sessions needs an echo worker: then its connections and frames are tested, and its stream service, if any. `--pipe`
+    tests a program that implements the protocol of spec/conformance-pipe.md; of the other options it uses `--type`,
+    `--profile`, `--patience` and `--limit`, and those of the report.
 
     Exit codes: 0 it conforms, 1 it deviates, 2 wrong usage or undetermined (the node could not be reached), 130 Ctrl-C
     (the results so far are reported).
@@ -397,7 +397,7 @@ def require_cases(node: Target, only: Iterable[str], role: str) -> None:
     known = [one.name for one in cases]
     for name in only:
         if name not in known:
-            unknown(f"case of profile {node.profile.name}", name, known)
+            unknown(f"case of profile {node.profile.name} named", name, known)
 
 
 def command_line(

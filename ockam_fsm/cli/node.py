@@ -74,8 +74,8 @@ def node(
     """Run a node until Ctrl-C or SIGTERM. It prints one line when it is ready.
 
     Its workers: `echo`; `hop`, which forwards; `session_spawner` (profile ockam), `generation_spawner` and `responder`
-    (profile generation), whose sessions echo data back; `session_types`, which replies with their types. With --stream
-    also `stream` and `stream_index`, for `publish`, `consume`, and real Ockam nodes.
+    (profile generation), whose sessions echo data back; `session_types`, which replies with their session types. With
+    --stream also `stream` and `stream_index`, for `publish`, `consume`, and real Ockam nodes.
 
     Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 it cannot listen, 2 wrong usage or the node stopped by itself.
 

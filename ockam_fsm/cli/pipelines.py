@@ -30,11 +30,12 @@ def pipelines(
     runs: Annotated[int, typer.Option(min=1, max=MOST_RUNS, help="Runs of each delivery.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure what pipes deliver, alone, nested and chained, and compare with the rules.
+    """Measure the delivery through pipes, alone, nested and chained, and compare it with the rules.
 
-    Real nodes send messages over a simulated network that loses, repeats and reorders them. A delivery has the
-    properties that held in every run. The rules give the properties that it must have: a chain has the weaker property
-    of its parts; a resend pipe delivers at least once; an index pipe orders (section 17 of spec/sessions.md).
+    Real nodes send messages over a simulated network that loses, repeats and reorders them. A combination of
+    networks and pipes, a delivery, has the properties that held in every run. The rules give its promised properties: a
+    chain has the weaker property of its parts; a resend pipe delivers at least once; an index pipe orders (section 17
+    of spec/sessions.md).
 
     A delivery that lacks a promised property refutes the rules: exit code 1. A delivery may have more than the promised
     properties, since these runs may not show every loss or repetition.

@@ -42,7 +42,9 @@ def spec(
     up_to: Annotated[
         int | None, typer.Option(metavar="STATES", min=0, help="Only models with at most this many pinned states.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Models to check at a time; threads of a single one.")] = CORES,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Models to check at a time; with one model, its threads.")
+    ] = CORES,
     pin: Annotated[bool, typer.Option("--pin", help="Write the results to spec/manifest.json.")] = False,
     json_wanted: JsonOption = False,
 ) -> None:
