@@ -71,7 +71,9 @@ Never_W7 ==
          Expire(name, timer) => name \in DOMAIN ends']_vars
 
 -----------------------------------------------------------------------------
-\* Wrong channels (models/*.cfg). orphaned-handshakes is a table without a timer, and
+\* Wrong channels: each operator replaces the one
+\* after "for" and is rejected by the property after "by" (models/*.cfg).
+\* orphaned-handshakes is a table without a timer, and
 \* permanent-deafness a channel without keepalives: ChannelRecovery.tla rejects both.
 
 \* replay-is-read: the window forgets what it has read.     (for Replayed, by S36)

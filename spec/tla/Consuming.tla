@@ -252,7 +252,8 @@ S30_ProcessedInOrder == [][\A index \in processed' \ processed : Before(index) \
 Never_W8 == [][~(Process /\ UNCHANGED processed)]_vars
 
 -----------------------------------------------------------------------------
-\* Wrong workers, which these reject (models/*.cfg).
+\* Wrong workers: each operator replaces the one
+\* after "for" and is rejected by the property after "by" (models/*.cfg).
 
 \* any-response-counts: a response to an earlier request is accepted.   (for Judge, by S23)
 BelieveAnyResponse(response) ==

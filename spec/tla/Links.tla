@@ -13,11 +13,11 @@ CONSTANT InFlight
 UnderWay(links) ==
     Cardinality(UNION {{link} \X DOMAIN links[link] : link \in DOMAIN links})
 
-\* The links with a message that may arrive: the first one of each.
+\* The links with a message. Only the first message of each may arrive.
 Busy(links) == {link \in DOMAIN links : links[link] # <<>>}
 First(links, link) == Head(links[link])
 
-\* The first message of a link is used up.
+\* The first message of a link is removed.
 Without(links, link) == [links EXCEPT ![link] = Tail(@)]
 
 \* Sent messages enter while there is room.

@@ -14,7 +14,7 @@ CONSTANT InFlight
 \* The different messages that may arrive.
 Present(network) == BagToSet(network)
 
-\* One copy of a message is used up.
+\* One copy of a message is removed.
 Without(network, message) == network (-) SetToBag({message})
 
 \* All of these enter. Without recursion, because a step may send any number of

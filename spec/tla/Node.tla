@@ -25,7 +25,7 @@
 \* N5 A destination accepts every request, and has one connection, the last. Losses express
 \*    the rest: one that refuses has its answer lost and hangs up, one that is
 \*    silent has all its messages lost.
-\* N6 A message for a worker is bad or it is work: at a bad one the handler raises. Nothing
+\* N6 A message for a worker is "work" or "bad"; the handler raises for a bad one. Nothing
 \*    else of a handler affects its supervision.
 \* N7 The address of a stopped worker is gone. Its table already covers this: a
 \*    message for it is a dead letter, whether for the worker or for the address.
@@ -170,7 +170,7 @@ Letters(order) ==
       [] order = "FAIL_AND_WORK" -> <<Letter("failing", "bad"), Letter("steady", "work")>>
 FailingOrders == {"FAIL", "FAIL_AND_WORK"}
 
-\* One message after another: the handled ones, and the dead letters.
+\* Deliver messages one after another; collect the handled ones and the dead letters.
 Begin == [workers |-> workers, handled |-> {}, dead |-> {}]
 Handle(run, letter) ==
     LET handles == DecideWorker(run.workers[letter.to], "MESSAGE_RECEIVED").verdict = "row"
@@ -326,7 +326,8 @@ Never_W11 == [][\A to \in Destinations : In({"TIMED_OUT"}, to) # {} => Made(to) 
 Never_W12 == ~(workers.failing.state = "STOPPED" /\ workers.steady.state = "RUNNING")
 
 -----------------------------------------------------------------------------
-\* Wrong nodes, which these reject (models/*.cfg).
+\* Wrong nodes: each operator replaces the one
+\* after "for" and is rejected by the property after "by" (models/*.cfg).
 
 \* connection-per-message: every message makes a connection.    (for Taker, by S10)
 AnotherEachTime(to) == made + 1

@@ -475,7 +475,8 @@ S31_ToldOfLoss == forgot \/ \A i \in StoredAt : log.stored[i].publisher \notin t
 Never_W16 == [][UNCHANGED told]_vars
 
 -----------------------------------------------------------------------------
-\* Wrong workers, which these reject (models/*.cfg).
+\* Wrong workers: each operator replaces the one
+\* after "for" and is rejected by the property after "by" (models/*.cfg).
 
 \* identity-reused: a new publisher is taken for the earlier one.   (for NextIdentity, by S15a)
 SameIdentity(identity) == identity

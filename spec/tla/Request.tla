@@ -130,7 +130,8 @@ S18_TimerRunsWhilePending == armed <=> state = "PENDING"
 R3_EveryRequestIsResolved == <>(Resolved \/ (state = "READY" /\ reply = Sendings))
 
 -----------------------------------------------------------------------------
-\* Wrong requests, which these reject (models/*.cfg).
+\* Wrong requests: each operator replaces the one
+\* after "for" and is rejected by the property after "by" (models/*.cfg).
 
 \* no-request-timer: no timer is started.       (for Timing, by R3)
 Untimed(running, effect) == FALSE

@@ -133,7 +133,7 @@ Shows(run, record, known) ==
         /\ Count(run.performed, "DELIVER") = record.delivered
         /\ record.showsTimers => run.end.timers \ off = record.armed \ off
 
-\* The messages of a record are sent; the one that arrived is used up.
+\* The messages of a record are sent; the one that arrived is removed.
 Sent(record) == [i \in 1 .. Len(record.sent) |-> [to |-> Peer(record.role), said |-> record.sent[i]]]
 
 \* events: those that the table receives. answered: how many requests they answer.
