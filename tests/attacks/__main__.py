@@ -1,4 +1,4 @@
-"""`python -m tests.attacks`: run attacks, print what they cost, exit 1 if a promise is broken."""
+"""`python -m tests.attacks`: run attacks, print the measurements, exit 1 if a bound is exceeded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every attack, with what is promised of it (spec/sessions.md section 16, SECURITY.md)."""
+"""The attacks with their bounds (spec/sessions.md section 16, SECURITY.md)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONG = 18.0
 
 def _nothing_silent(measured: Measured) -> Iterator[str]:
     if measured.load.get("silent"):
-        yield f"workers that answer no more: {', '.join(measured.load['silent'])}"
+        yield f"workers that stopped answering: {', '.join(measured.load['silent'])}"
 
 
 def _stays_outside(measured: Measured) -> Iterator[str]:
@@ -38,9 +38,9 @@ def _unharmed(measured: Measured) -> Iterator[str]:
 def _said_once(measured: Measured) -> Iterator[str]:
     lines = [line for line in measured.log.splitlines() if "open files" in line or "descriptors" in line]
     if len(lines) != 1:
-        yield f"{len(lines)} lines of the log say that descriptors have run out, promised 1"
+        yield f"{len(lines)} lines of the log report missing file descriptors, bound 1"
     if measured.newcomer_ms is None:
-        yield "no newcomer is accepted afterwards"
+        yield "no new connection is accepted afterwards"
 
 
 ATTACKS = (

@@ -1,4 +1,4 @@
-"""Attacks with connections: many that send nothing, and bytes that are no messages."""
+"""Attacks with connections: many that send nothing, and bytes that are not messages."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _ended(one: socket.socket) -> bool:
 
 
 def malformed(port: int, seconds: float) -> Load:
-    """Connection after connection with bytes that are no message: cut, deep, huge, of wrong types, of chance."""
+    """New connections with bytes that are not messages: truncated, deeply nested, huge, of wrong types, random."""
     end, count, size = time.monotonic() + seconds, 0, 0
     for one in cycle(_bad()):
         if time.monotonic() >= end:

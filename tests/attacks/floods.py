@@ -1,4 +1,4 @@
-"""Floods: as much as a connection takes. What is promised: an honest client waits for its own messages only."""
+"""Floods: as many messages as a connection takes. Required: an honest client waits for its own messages only."""
 
 from __future__ import annotations
 

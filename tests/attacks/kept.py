@@ -1,4 +1,4 @@
-"""Attacks on memory: what a node keeps for a peer. What is promised: the account's limits hold, and nothing stays."""
+"""Attacks on memory kept for a peer. Required: the limits of the account hold, and all memory is released."""
 
 from __future__ import annotations
 

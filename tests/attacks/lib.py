@@ -1,4 +1,4 @@
-"""What attacks are made of: raw connections, and frames that are written with the project's own encoders."""
+"""The parts of attacks: raw connections, and frames that are written with the project's own encoders."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def write_each(connection: Peer, frames: Iterable[bytes], seconds: float) -> tup
 
 
 def wait(seconds: float) -> None:
-    """An attack that holds what it has."""
+    """Keep the connections open without sending."""
     time.sleep(max(0.0, seconds))
 
 

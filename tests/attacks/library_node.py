@@ -1,6 +1,6 @@
-"""A node in a program of its own, as users write it: every public service, and what must stay private.
+"""A node in a separate program, as users write it: every public service, and private workers.
 
-Started by measuring.py. It prints one line when it is ready, and one with what it has found when SIGTERM has ended it.
+Started by measuring.py. It prints one line when it is ready, and one with its findings after SIGTERM.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""An attack on a node in a process of its own, and what is measured meanwhile.
+"""An attack on a node in a separate process, and the measurements meanwhile.
 
-Beside the attack an honest client asks the node for one echo after another over a connection of its own, and in turns
-a second node that is not attacked: what that one is late is the machine's doing (`control`). Both ways the frame is cut
-in two now and then, so that the node has to keep a part of it.
+During the attack an honest client requests one echo after another over a separate connection, alternately from this
+node and from a second one that is not attacked (`control`): the latency of the second is caused by the machine.
+Sometimes a frame is sent in two parts, so that the node has to buffer the first.
 
 Rule 1: every run ends: the attacker is killed `PATIENCE` seconds after its time, the node when it holds `MOST_MIB`.
 Rule 2: only processes that were started here are ended, by their id.
-Rule 3: promises are in `Bounds`, and what an attack is about in its `judge`. What is broken is said in words.
+Rule 3: general bounds are in `Bounds`, those of one attack in its `judge`. Each exceeded bound is a line of text.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ WITHOUT_UVLOOP = "import sys; sys.modules['uvloop'] = None; import runpy; sys.ar
 
 @dataclass(frozen=True)
 class Bounds:
-    """What is promised of every attack, unless it says otherwise. `p99_ms` None: no promise."""
+    """The default bounds of an attack. `p99_ms` None: no bound."""
 
     p99_ms: float | None = None
     peak_mib: float = 300.0
@@ -50,7 +50,7 @@ class Bounds:
 @dataclass(frozen=True)
 class Attack:
     """`library`: against library_node.py. `descriptors`: the node's limit of open files. `stopped_within`: SIGTERM
-    comes while the attack goes on. `judge` says what else is broken."""
+    comes during the attack. `judge`: yields further violations."""
 
     strike: Strike
     bounds: Bounds = Bounds()
@@ -130,7 +130,7 @@ class NodeProcess:
         return 0.0, 0.0
 
     def stop(self) -> tuple[int | None, float, dict[str, Any]]:
-        """SIGTERM: the exit code, how many seconds it took, and what the node has to say in the end."""
+        """Send SIGTERM. Return the exit code, the seconds until the end, and the findings that the node prints."""
         began = time.monotonic()
         self.process.terminate()
         code: int | None = None
@@ -208,7 +208,7 @@ class Attacker:
             [sys.executable, "-m", "tests.attacks.attacker", strike.__module__, strike.__name__, str(port),
              str(attack.seconds)], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd=ROOT)  # fmt: skip
         assert self.process.stdout is not None
-        self.process.stdout.readline()  # it begins
+        self.process.stdout.readline()  # the attack begins
         self.began = time.monotonic()
         self.end = self.began + attack.seconds + PATIENCE
 
@@ -217,7 +217,7 @@ class Attacker:
         return self.process.poll() is None
 
     def result(self) -> Load:
-        """What it has to say; it is killed if it goes on for too long."""
+        """Return the result that the attacker prints; it is killed after its time."""
         try:
             text, _ = self.process.communicate(timeout=max(0.1, self.end - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -228,7 +228,7 @@ class Attacker:
 
 
 def run(attack: Attack, control_port: int, *, uvloop: bool = True) -> Measured:
-    """Carry out an attack, and say what it has cost."""
+    """Carry out an attack and return the measurements."""
     measured = Measured(attack.name, attack.what)
     node = NodeProcess(library=attack.library, descriptors=attack.descriptors, uvloop=uvloop)
     honest, control = Honest(node.port), Honest(control_port)
@@ -301,9 +301,9 @@ def _broken(measured: Measured, bounds: Bounds) -> Iterable[str]:
     if not measured.alive:
         yield "the node is gone"
     if bounds.p99_ms is not None and (p99 > bounds.p99_ms or not measured.honest):
-        yield f"honest p99 {p99:.0f} ms, promised {bounds.p99_ms:.0f}"
+        yield f"honest p99 {p99:.0f} ms, bound {bounds.p99_ms:.0f}"
     if measured.peak_mib > bounds.peak_mib:
-        yield f"peak {measured.peak_mib:.0f} MiB, promised {bounds.peak_mib:.0f}"
+        yield f"peak {measured.peak_mib:.0f} MiB, bound {bounds.peak_mib:.0f}"
     if measured.lost > bounds.lost:
         yield f"{measured.lost} honest echoes lost"
     if measured.alive and (measured.exit_code != 0 or measured.stop_seconds > bounds.stop_seconds):

@@ -1,4 +1,4 @@
-"""What was measured, as a line, as JSON, and as a table of docs/attacks.md."""
+"""The measurements of an attack as a line, as JSON, and as a table of docs/attacks.md."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def console_line(one: Measured) -> str:
 
 HEADINGS = (
     "attack", "load", "RSS before, peak, later (MiB)", "echo p50, p99, max (ms)", "control p99 (ms)", "lost",
-    "exit code, seconds", "log (KiB)", "promises",
+    "exit code, seconds", "log (KiB)", "bounds",
 )  # fmt: skip
 
 

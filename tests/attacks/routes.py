@@ -1,4 +1,4 @@
-"""Attacks with routes: too long, to private workers, to other hosts. What is promised: from outside stays outside."""
+"""Attacks with routes: too long, to private workers, to other hosts. Required: no such worker or host is reached."""
 
 from __future__ import annotations
 
