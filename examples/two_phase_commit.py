@@ -4,7 +4,7 @@ Run it: `python examples/two_phase_commit.py`.
 
 A transaction manager and some resource managers; every spontaneous action of the TLA+ module is an `Order` here.
 The module keeps every message in one set; here messages are consumed, and an abort to a resource manager that has
-already aborted is inert, so it is dropped. Then the reachable states correspond one to one: 288 for three resource
+already aborted has no effect, so it is dropped. Then the reachable states correspond one to one: 288 for three resource
 managers, 8,832 for five, the numbers that TLC and Stateright report.
 
 The faulty variant: a resource manager that is prepared to commit aborts on its own.

@@ -73,7 +73,7 @@ def _known_bad(one: KnownBad) -> list[str]:
 
 def _claims(claims: Sequence[Property], worlds: Sequence[World], rejects: dict[str, KnownBad]) -> Iterator[str]:
     rows = ([one.id, one.sentence, _types(one.id, worlds), f"`{rejects[one.id].name}`"] for one in claims)
-    yield from _table(("id", "sentence", "types", "rejects"), rows)
+    yield from _table(("id", "sentence", "applies to", "rejects"), rows)
 
 
 def _witnesses(worlds: Sequence[World], by_id: dict[str, Property]) -> Iterator[list[str]]:
