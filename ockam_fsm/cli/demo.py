@@ -80,7 +80,7 @@ def demo(
 
 @contextmanager
 def _kept(trace: Path | None) -> Iterator[Callable[[Event], object]]:
-    """The function that writes an event to the trace, if there is one."""
+    """Yield the function that writes an event to the trace; without a trace it does nothing."""
     from ockam_fsm.demo.news import written
     from ockam_fsm.kernel.files import writing
 
@@ -109,7 +109,7 @@ def _watch(run: Run, keep: Callable[[Event], object], *, quiet: bool) -> float:
 
 @contextmanager
 def _screen(outcome: Outcome, quiet: bool) -> Iterator[Callable[[Event], None]]:
-    """The function that shows an event: as a line if it is important, and on a terminal in a live table."""
+    """Yield the function that prints important events as lines and, on a terminal, updates a live table."""
     console = err() if quiet else out()
     live = Live(console=console, auto_refresh=False) if console.is_terminal and not quiet else None
 

@@ -223,7 +223,7 @@ def closing_unused(prefix: str) -> Part:
 
 
 def failing(prefix: str, wait: Effect, when: Guard = ()) -> Part:
-    """`when`: the ends that fail during their first negotiation; the others close (`persistence.never_confirmed`)."""
+    """Rows of failures. `when`: the guard in NEGOTIATING; others close there (`persistence.never_confirmed`)."""
     failed = fail(wait)
     return Part(
         "failures that lead to TIMED_OUT",
@@ -261,7 +261,8 @@ def closed_at_contact(prefix: str, *states: State) -> Part:
 
 
 def ending_with_failure(prefix: str, *, starts: bool) -> Part:
-    """`starts`: this end starts the negotiation, so its peer may close before it has answered."""
+    """Rows of a transient session after a failure or a close. `starts`: this end starts the negotiation, so its peer
+    may close before it has answered."""
     denied = Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, CLOSED, LEAVE, updates=EMPTIED, cites="3.8")
     return Part(
         "transient: a failure ends the session",

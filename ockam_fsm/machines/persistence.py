@@ -163,7 +163,8 @@ def renegotiating_on_demand(prefix: str, rest: Effects) -> Part:
 
 
 def own_renegotiation(prefix: str, watch: Effects, *, guarded: bool) -> Part:
-    """`guarded`: this end also answers hellos, so a previous generation may be usable and is considered first."""
+    """Rows of an end's own renegotiation. `guarded`: it also answers hellos, so a usable previous generation is
+    considered first."""
     failed, adopted = fail(Effect.START_BACK_OFF), established_by_answer(watch)
     updates = ESTABLISHED_AFRESH
     when = (USABLE.below(1),) if guarded else ()
@@ -207,7 +208,7 @@ def never_confirmed(prefix: str) -> Part:
 
 
 def closed_by_peer(prefix: str, wait: Effect, *, starts: bool) -> Part:
-    """`starts`: this end starts the first negotiation, so its peer may close before it has answered."""
+    """A close by the peer. `starts`: this end starts the first negotiation, so a close may come before an answer."""
     denied = Row(f"{prefix}2", NEGOTIATING, Event.CLOSE_RECEIVED, TIMED_OUT, fail(wait), cites="3.8")
     return Part(
         "persistent: the peer's close ends an established session; for an attempt it is a failure",
@@ -220,7 +221,8 @@ def closed_by_peer(prefix: str, wait: Effect, *, starts: bool) -> Part:
 
 
 def reissuing(prefix: str, *, answers: bool) -> Part:
-    """`answers`: this end answers hellos while it is established, so a generation may end in RENEGOTIATING."""
+    """Rows of requests to reissue. `answers`: this end answers hellos while it is established, so a generation may end
+    in RENEGOTIATING."""
     room, full = (HELD.below(),), (HELD.at_least(),)
     again, abandon = (Effect.HOLD_AGAIN,), (Effect.ABANDON_REQUEST,)
     while_answering = (

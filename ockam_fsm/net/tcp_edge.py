@@ -266,8 +266,8 @@ class TcpEdge:
             resident.origin.evict = lambda: self._evict(connection)
 
     def _evict(self, connection: TcpConnection) -> None:
-        """End the connection of the origin with the largest part of a full node. The node is notified when the socket
-        is closed."""
+        """End a connection because its peer uses the largest part of a full node's account. The node is notified when
+        the socket is closed."""
         connection.evict("the node is full, and this peer uses the largest part")
         self.account(connection, 0)
         if connection.origin is not None:

@@ -21,7 +21,7 @@ def largest(image: Snapshot) -> tuple[int, int]:
 
 
 def named(image: Snapshot, *, own: bool) -> Address | None:
-    """The generation that a close without a messaging route names, by its starter's address. `own`: this end closes."""
+    """The generation, as its starter's address, in a close sent without a messaging route. `own`: this end sends it."""
     attempt = image.attempt
     kept = image.has_state and not own  # from an earlier incarnation
     if image.established_in is not None or attempt is None or kept:

@@ -85,7 +85,7 @@ INDEXES = tuple(Layer(ordering.value, ordering=ordering) for ordering in Orderin
 
 @dataclass(frozen=True)
 class Delivery:
-    """A delivery: its construction and the properties that follow from it.
+    """Networks and the pipes around them, and the properties that follow from this construction.
 
     `layers` are around all of `hops`, the outermost first; a delivery without hops is one network. `firsts`: the first
     copies of messages arrive in order. `still`: it stalls permanently when the network loses a message.
@@ -182,7 +182,7 @@ def deliveries() -> Iterator[tuple[str, Delivery]]:
 
 @dataclass(frozen=True)
 class Measured:
-    """The combined result of the runs of a delivery."""
+    """The combined result of all runs of one delivery."""
 
     delivery: Delivery
     properties: Properties

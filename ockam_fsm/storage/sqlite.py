@@ -198,7 +198,7 @@ class _Append(Job[tuple[int, ...]]):
 
 
 class _Call(Job[Any]):
-    """Any call but an append."""
+    """A queued call other than an append."""
 
     __slots__ = ("order",)
 

@@ -4,8 +4,9 @@ Theory: the predicates of `checking/sessions` are applied to each input of the s
 layer below (`inputs.py`). The properties between the layers are new: S38 to S40, W19 to W22, R9.
 
 Rule 1: a predicate reads images, events, commands and frames, and never calls the code under test.
-Left out: properties of sessions whose events these worlds lack: no requests (S8, R3), no ghosts of data (S9), no
-withdrawn messages (S29), no refused orders (S22). Where nothing is sent above, S1, S11 and S13 are left out too.
+Left out: properties of sessions whose events these worlds lack: no requests (S8, R3), no generation
+recorded with data (S9), no withdrawn messages (S29), no refused orders (S22). Where nothing is sent above, S1, S11
+and S13 are left out too.
 Source: spec/sessions.md sections 8 and 11.
 """
 

@@ -69,7 +69,7 @@ class Reached(NamedTuple):
 
 
 class _Names:
-    """Entropy that returns the address chosen by the actor."""
+    """The entropy of a node: `next`, set by the actor, is its next address."""
 
     def __init__(self) -> None:
         self.next = OUT

@@ -110,7 +110,7 @@ def _seconds(name: str, value: str) -> float:
 
 @contextmanager
 def recording(path: Path | None, settings: SessionConfig, mebibytes: int) -> Iterator[Callable[..., Session]]:
-    """The function that creates the sessions of a node; with a file it records their steps there."""
+    """Yield the function that creates the sessions of a node; with a file it records their steps there."""
     from ockam_fsm.kernel.errors import LocalSessionError
     from ockam_fsm.net.trace_file import TraceFile
     from ockam_fsm.runtime.session.session import Session

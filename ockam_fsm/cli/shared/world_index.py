@@ -150,7 +150,7 @@ def bounds_of(texts: Sequence[str] | None) -> dict[str, Budget]:
 
 
 def within(candidate: Candidate, bounds: dict[str, Budget]) -> World:
-    """Return the candidate's world with those of `bounds` that it has."""
+    """Return the world of `candidate` with its bounds replaced by `bounds`; names that it lacks are ignored."""
     known = possible_bounds(candidate.world)
     return bounded(candidate.world, {name: limit for name, limit in bounds.items() if name in known})
 

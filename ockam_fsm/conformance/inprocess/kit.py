@@ -95,7 +95,7 @@ def _judges(make: Make, kinds: Iterable[SessionType], role: Role, profile: Profi
 
 
 def declarations(kind: SessionType, role: Role, profile: Profile = GENERATION) -> Iterator[EndpointUnderTest]:
-    """The declarations of one kind of end: a new one, and for types with durable state a restarted one."""
+    """Yield the ends to test for a type and role: a new one and, if it has durable state, a restarted one."""
     new = EndpointUnderTest(kind, role, profile)
     yield new
     if kind.persistent and profile.names_sessions:

@@ -72,7 +72,7 @@ def shown(report: Findings, *, every: bool, width: int = WIDTH) -> Iterator[Show
 
 
 def _chosen(report: Findings, every: bool) -> tuple[list[Line], int, int]:
-    """The lines that are printed, the number of clauses with a repeated reason, and that of clauses not applicable."""
+    """The lines to print, and the numbers of omitted clauses: INCONCLUSIVE for a printed reason, and NOT APPLICABLE."""
     lines: list[Line] = []
     given: set[str] = set()
     alike = hidden = 0

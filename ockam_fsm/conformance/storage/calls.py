@@ -132,7 +132,7 @@ def logs_are_apart(bench: Bench) -> None:
 
 @case(CASES)
 def records_are_of_publishers(bench: Bench) -> None:
-    """`last_number` is the number of the publisher's last message in the log; a plain client has none."""
+    """`last_number` returns the number of a publisher's last message in the log, and None for plain clients."""
     log = bench.log(bench.open())
     bench.equal(bench.done(log.last_number(ALICE)), None, "the last number of a publisher without messages")
     bench.done(log.append([*numbered(ALICE, 1, 3), *plain(b"plain"), *numbered(BOB, 1, 1), *numbered(ALICE, 4, 1)]))

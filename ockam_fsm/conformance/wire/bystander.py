@@ -28,7 +28,7 @@ class Witness:
     talks: tuple[ClientSession, ...]
 
     async def missing(self, sessions: bool) -> str:
-        """The problem, empty if everything answers. `sessions`: whether the sessions have to answer, too."""
+        """The problem; empty if the connection and, with `sessions`, its sessions answer."""
         try:
             asks_echo = self.wire.context.target.echo or not self.talks
             if asks_echo and not await self._echoes() and not self.wire.peer.ended:
@@ -50,7 +50,7 @@ class Witness:
 
 
 class Bystander:
-    """`with_session` False: only the connections and the echo worker are probed, since no session can be opened."""
+    """Connections and sessions that no case uses. `with_session` False: no session can be opened, so none is probed."""
 
     def __init__(self, run: Run, *, with_session: bool) -> None:
         self.context = CaseContext(run)
@@ -101,7 +101,7 @@ class Bystander:
         return now() - self.heard <= self.believed_seconds
 
     async def missing(self, *, sessions: bool = True) -> str:
-        """The first problem, empty if everything answers. `sessions`: whether the sessions have to answer, too."""
+        """The first problem; empty if all connections and, with `sessions`, their sessions answer."""
         problems = [one for one in await together(one.missing(sessions) for one in self.witnesses) if one]
         if sessions and not problems:
             self.heard = now()

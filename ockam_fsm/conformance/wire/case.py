@@ -44,7 +44,7 @@ class Case:
     manner: Manner
     profiles: tuple[str, ...]
     lacks: Callable[[Target], str]
-    """Returns why the case is not applicable to a target; empty if it is."""
+    """Returns the reason not to run the case on a target; empty if there is none."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def no_capacity(target: Target) -> str:
 
 
 def too_large(target: Target) -> str:
-    """Why the kit does not fill a spawner; empty if it does."""
+    """The reason not to run a case that fills the spawner; empty if there is none."""
     capacity = target.capacity or 0
     why = f"the declared capacity of {capacity} is too large to fill; declare at most {MOST_CAPACITY}"
     return no_capacity(target) or (why if capacity > MOST_CAPACITY else "")

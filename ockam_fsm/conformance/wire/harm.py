@@ -53,7 +53,7 @@ class Suspect:
 
 
 class Harm:
-    """`restart` None: the kit cannot start the node again."""
+    """The search for harmful cases. `restart` None: the kit cannot start the node again."""
 
     def __init__(self, run: Run, runner: Runner, bystander: Bystander, restart: Restart | None) -> None:
         self.run, self.runner, self.bystander, self.restart = run, runner, bystander, restart

@@ -53,12 +53,12 @@ def renegotiates(target: Target) -> bool | None:
 
 
 def transient(target: Target) -> str:
-    """Why a case about renegotiation is not applicable; empty if it is."""
+    """The reason not to run a case about renegotiation; empty if there is none."""
     return "the sessions are transient" if renegotiates(target) is False else ""
 
 
 def persistent(target: Target) -> str:
-    """Why a case about sessions that end with a failure is not applicable; empty if it is."""
+    """The reason not to run a case about sessions that end with a failure; empty if there is none."""
     return "the sessions are persistent" if renegotiates(target) else ""
 
 

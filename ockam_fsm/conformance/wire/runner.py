@@ -33,11 +33,11 @@ Lives: TypeAlias = Callable[[], Awaitable[bool]]
 
 
 async def nothing_after(context: CaseContext) -> None:
-    """The `After` that does nothing."""
+    """An `After` that does nothing."""
 
 
 async def unasked() -> bool:
-    """The `Lives` that does not ask the node."""
+    """A `Lives` that assumes, without a probe, that the node answers."""
     return True
 
 
@@ -60,7 +60,7 @@ class Tried:
 
 
 class Runner:
-    """`command`: the command line that starts the kit; reproductions repeat it for one case."""
+    """Runs cases and collects findings. `command`: starts the kit; reproductions repeat it for one case."""
 
     def __init__(self, run: Run, command: str, still: Callable[[float], float] = lambda since: 0.0) -> None:
         """`still`: returns the longest stall of node or machine since a time, in seconds."""

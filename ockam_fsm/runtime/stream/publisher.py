@@ -51,7 +51,8 @@ NEVER_SENT = "no message was sent under this number"
 
 @dataclass(frozen=True, slots=True)
 class PublisherConfig:
-    """`window`: the most messages that are accepted and not confirmed. `retry`: the pause after a rejection.
+    """The configuration of a publisher. `window`: the most accepted, unconfirmed messages. `retry`: the pause after a
+    rejection.
 
     Raises:
         DefinitionError: a value is out of its range; every problem is listed.

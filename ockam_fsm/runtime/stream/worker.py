@@ -43,7 +43,8 @@ NOT_SERVED = "the storage of the stream is not available now"
 
 @dataclass(frozen=True, slots=True)
 class StreamConfig:
-    """`pending`: the most messages given to the storage and not stored. `back_off`: the pause after its failure.
+    """The configuration of a stream worker. `pending`: the most messages that the storage has not yet stored.
+    `back_off`: the pause after a failure of the storage.
 
     Raises:
         DefinitionError: a value is out of its range; every problem is listed.
