@@ -73,7 +73,7 @@ def test_the_worst_deviation_is_the_first() -> None:
     assert [one.clause.id for one in report.deviations] == ["14.4", "3.1", "4.1", "2.1"]
 
 
-def test_every_clause_has_a_line_and_an_unjudged_one_says_why() -> None:
+def test_every_clause_has_a_line_and_an_unjudged_one_a_reason() -> None:
     report = Report("target", [finding(PASS)], {"3.1": "cannot be seen from outside"})
     assert [one.clause for one in report.lines] == list(CLAUSES)
     assert (line(report, "3.1").reason, line(report, "3.2").reason) == ("cannot be seen from outside", NOT_JUDGED)

@@ -137,7 +137,7 @@ def test_every_failing_case_has_its_reproduction_in_every_form() -> None:
     assert all(f"case {number}: " in to_junit(report) for number in range(1, 6))
 
 
-def test_what_is_inconclusive_has_no_command() -> None:
+def test_an_inconclusive_failure_has_no_command() -> None:
     one = finding(OPEN).reproduction
     assert one is not None
     assert (one.command, one.program) == ("", "")
@@ -164,7 +164,7 @@ def test_long_cells_are_wrapped(width: int) -> None:
         assert line[at - 2 : at].strip() == ""
 
 
-def test_junit_counts_what_deviates_and_nothing_that_was_expected() -> None:
+def test_junit_counts_unexpected_deviations_only() -> None:
     suite = ET.fromstring(to_junit(REPORT))
     assert {name: suite.get(name) for name in ("tests", "failures", "errors")} == {
         "tests": str(len(CLAUSES)), "failures": "1", "errors": "1",

@@ -68,7 +68,7 @@ def test_an_unsupported_end_is_refused_at_once() -> None:
 @pytest.mark.slow
 @settings(LIMITS, max_examples=5)
 @given(st.data())
-def test_sequences_are_what_again_runs(data: st.DataObject) -> None:
+def test_again_runs_every_drawn_sequence(data: st.DataObject) -> None:
     word = data.draw(sequences(our_end))
     assert again(our_end, "explicit-transient", "INITIATOR", "generation", word) == "nothing differs"
 
@@ -80,7 +80,7 @@ def test_the_example_runs() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_without_hypothesis_it_says_what_to_install() -> None:
+def test_without_hypothesis_the_error_names_the_package() -> None:
     program = """
 import sys
 sys.modules["hypothesis"] = None

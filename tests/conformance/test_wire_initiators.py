@@ -212,7 +212,7 @@ def test_ours_does_not_fail_without_declarations(undeclared: dict[str, Report], 
 
 
 @pytest.mark.thorough
-def test_silent_nodes_of_ours_do_not_fail_without_declarations() -> None:
+def test_our_silent_nodes_do_not_fail_without_declarations() -> None:
     reports = run(judged(*set(OURS) - set(QUICK), declared=False), fast=False)
     assert {name: accused(report) for name, report in reports.items()} == {name: [] for name in reports}
     assert {report.exit_code for report in reports.values()} == {0}

@@ -86,7 +86,7 @@ def test_a_run_ends_at_its_limit(seconds: float) -> None:
 
 
 @pytest.mark.slow
-def test_it_ends_in_time_whatever_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_waits_indefinitely_ends_at_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     async def forever(self: Bystander) -> str:
         await pause(3600.0)
         return ""

@@ -112,7 +112,7 @@ def asks_for_too_much(request: CreateStream | SaveIndex, times: int) -> Publishe
     ],
     ids=["partitions", "saves"],
 )
-def test_it_ends_whatever_a_client_asks_for(
+def test_a_run_ends_although_a_client_requests_too_much(
     request_: CreateStream | SaveIndex, times: int, verdict: Verdict, reason: str
 ) -> None:
     client = asks_for_too_much(request_, times)

@@ -62,7 +62,7 @@ def test_a_case_has_a_name_of_its_own(kind: SessionType) -> None:
     assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
 
 
-def test_where_there_is_no_table_to_compare_with_there_is_no_case() -> None:
+def test_types_without_a_table_to_compare_with_have_no_case() -> None:
     assert rows_of(EXPLICIT_PERSISTENT_TWO_SIDED) == []
     assert not [one for one in chosen(Target("", "spawner", profile=OCKAM)) if one.name.startswith("row-")]
 

@@ -299,7 +299,7 @@ def test_a_variant_refuses_where_a_row_was_taken_out() -> None:
     assert variant.resolve(S.LIT, E.FLICKER, {"wear": 4}, {"wear": 4}) is LIGHT.rows[2]
 
 
-def test_a_variant_of_rows_that_are_not_there() -> None:
+def test_a_variant_of_unknown_rows_is_refused() -> None:
     with pytest.raises(DefinitionError) as error:
         LIGHT.with_rows("odd", LightRow("L0", S.DARK, E.PRESS, S.LIT, cites="test"), without=["L99"])
     assert error.value.problems == ("no row L0 in light", "no row L99 in light")

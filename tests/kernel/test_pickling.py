@@ -85,7 +85,7 @@ def test_an_exception_comes_back_with_its_text_and_its_attributes(kind: type[Exc
     assert error != Exception(*error.args)
 
 
-def test_there_are_exceptions() -> None:
+def test_exceptions_of_several_packages_are_found() -> None:
     assert {"DefinitionError", "EventRefused", "MergeError", "TlcError"} <= {kind.__name__ for kind in exceptions()}
 
 

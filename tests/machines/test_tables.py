@@ -56,7 +56,7 @@ def test_one_id_is_one_row_in_every_table() -> None:
             assert known.setdefault(row.id, row) == row, f"{row.id} differs in {machine.name}"
 
 
-def test_one_prefix_is_one_part() -> None:
+def test_each_prefix_of_row_ids_belongs_to_one_part() -> None:
     """The same prefix never names rows of two different parts."""
     owner: dict[str, str] = {}
     for machine in TABLES:

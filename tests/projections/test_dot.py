@@ -91,7 +91,7 @@ def test_a_pair_shows_senders_and_receivers() -> None:
 
 
 @pytest.mark.parametrize("pair", catalogue().pairs, ids=lambda pair: pair.name)
-def test_every_line_of_a_pair_ends_at_a_row_that_is_there(pair: Pair) -> None:
+def test_every_line_of_a_pair_ends_at_an_existing_row(pair: Pair) -> None:
     source = pair_to_dot(pair.left.machine, pair.right.machine, MESSAGES, PAGE, pair.name, pair.summary)
     boxes = dict(re.findall(r'^\t\t"?([\w ]+)"? \[label="([^"]+)"', source, re.MULTILINE))
     ends = re.findall(r'"([\w ]+)":(r\d+):([ew])', source)

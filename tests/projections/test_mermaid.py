@@ -35,7 +35,7 @@ def test_every_line_is_a_statement(machine: AnyMachine) -> None:
 
 
 @pytest.mark.parametrize("machine", EVERY, ids=NAMES)
-def test_every_row_is_there_once(machine: AnyMachine) -> None:
+def test_every_row_is_shown_once(machine: AnyMachine) -> None:
     labels = [line.partition(" : ")[2] for line in to_mermaid(machine, PAGE).splitlines() if " : " in line]
     shown = [entry for label in labels for entry in label.split("<br/>")]
     rows = [mermaid_text(f"{row.id} {row.event.name}{guard(row)}") for row in machine.rows]

@@ -59,7 +59,7 @@ def test_a_row_reads_like_the_table() -> None:
     assert '[] event = "RENEGOTIATE" -> Refused("there is no established session to renegotiate")' in text
 
 
-def test_a_changed_table_is_another_text() -> None:
+def test_a_changed_table_changes_the_text() -> None:
     machine = table(BOTH, Role.INITIATOR)
     changed = machine.with_rows(machine.name, without=["GB6"])
     assert to_tla(changed, PAGE) != to_tla(machine, PAGE)

@@ -299,7 +299,7 @@ def test_a_session_whose_hello_finds_no_room_loses_its_lower_layer_at_once() -> 
     assert node.session(session).state is State.TIMED_OUT
 
 
-def test_a_message_that_is_taken_back_is_not_sent_and_frees_its_place() -> None:
+def test_a_withdrawn_message_is_not_sent_and_frees_its_place() -> None:
     node = node_with(held=2)
     reply, other = local("reply"), local("other")
     for back in (reply, other):
@@ -315,7 +315,7 @@ def test_a_message_that_is_taken_back_is_not_sent_and_frees_its_place() -> None:
     assert node.router.ledger.held_bytes == 0
 
 
-def test_a_message_held_by_a_session_is_taken_back() -> None:
+def test_a_message_held_by_a_session_is_withdrawn() -> None:
     node = node_with()
     settings = SessionConfig(IMPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR)
     session = node.start_session(settings, (tcp("a"), local("host")), handler=echo)
@@ -329,7 +329,7 @@ def test_a_message_held_by_a_session_is_taken_back() -> None:
     assert node.session(session).held == 1
 
 
-def test_a_message_in_the_queue_of_the_router_is_taken_back() -> None:
+def test_a_message_in_the_queue_of_the_router_is_withdrawn() -> None:
     node = Node(Counted("n"), deliveries=1)
     node.start_worker(local("sink"), handler=lambda message, context: None)
     for number in range(6):

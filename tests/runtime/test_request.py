@@ -67,7 +67,7 @@ def test_a_request_that_was_never_sent_fails_without_a_timer() -> None:
     assert commands == [Notify(RequestFailed("q", "closed"))]
 
 
-def test_a_request_that_was_never_sent_is_taken_back_without_a_notice() -> None:
+def test_a_request_that_was_never_sent_is_withdrawn_without_a_notice() -> None:
     one, commands = request()
     one.fire(RequestEvent.WITHDRAW)
     assert (one.state, commands) == (RequestState.WITHDRAWN, [])

@@ -293,7 +293,7 @@ def test_a_message_that_an_observer_sends_about_a_lost_one_is_not_lost() -> None
     assert sink.taken == [b"report", b"report"]
 
 
-def test_messages_of_a_connection_are_delivered_before_its_end_and_none_of_others() -> None:
+def test_only_messages_of_the_ending_connection_are_delivered_before_its_end() -> None:
     sink = Sink()
     router, ending, other = router_with(sink), peer("ending"), peer("other")
     queue(router, other, b"other")

@@ -325,7 +325,7 @@ def test_a_request_that_expires_in_the_old_generation_ends_it_only() -> None:
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_a_request_that_waits_is_taken_back_and_never_sent(kind: SessionType) -> None:
+def test_a_withdrawn_waiting_request_is_never_sent(kind: SessionType) -> None:
     i, r = open_pair(kind, held=3)
     for name in ("1", "2", "3")[kind.creation is Creation.IMPLICIT :]:
         i.request(name)
@@ -339,7 +339,7 @@ def test_a_request_that_waits_is_taken_back_and_never_sent(kind: SessionType) ->
 
 
 @pytest.mark.parametrize("kind", PERSISTENT)
-def test_a_request_to_be_reissued_is_taken_back_while_it_waits(kind: SessionType) -> None:
+def test_a_request_to_be_reissued_is_withdrawn_while_it_waits(kind: SessionType) -> None:
     i, r = established_pair(kind)
     i.request("q", reissue=True)
     drop(i)
@@ -353,7 +353,7 @@ def test_a_request_to_be_reissued_is_taken_back_while_it_waits(kind: SessionType
     assert (r.delivered[-1:], b"q" in r.delivered, outcomes(i)) == ([b"m"], False, [])
 
 
-def test_a_request_that_has_left_is_taken_back_and_its_response_is_a_dead_letter() -> None:
+def test_the_response_of_a_withdrawn_sent_request_is_a_dead_letter() -> None:
     i, r = established_pair()
     i.request("q")
     settle(i, r)
@@ -365,7 +365,7 @@ def test_a_request_that_has_left_is_taken_back_and_its_response_is_a_dead_letter
     i.request("q")  # the identifier is free again
 
 
-def test_a_message_that_waits_is_taken_back() -> None:
+def test_a_message_that_waits_is_withdrawn() -> None:
     i, r = open_pair(EXPLICIT_PERSISTENT_ONE_SIDED)
     i.send(b"1")
     i.send(b"2")
@@ -374,7 +374,7 @@ def test_a_message_that_waits_is_taken_back() -> None:
     assert (r.delivered, i.reasons) == ([b"2"], ["withdrawn"])
 
 
-def test_a_finished_or_sent_message_is_not_taken_back() -> None:
+def test_a_finished_or_sent_message_is_not_withdrawn() -> None:
     i, r = established_pair()
     i.send(b"m")
     i.request("q")

@@ -127,7 +127,7 @@ def test_a_confirmed_message_is_dropped_and_reported() -> None:
     assert one.unconfirmed == 1
 
 
-def test_a_confirmation_covers_every_number_up_to_its_own_and_takes_their_requests_back() -> None:
+def test_a_confirmation_covers_every_number_up_to_its_own_and_withdraws_their_requests() -> None:
     one = publisher(b"a", b"b", b"c")
     assert confirm(one, 2) == [Withdraw(1), Stored(1), Stored(2)]
     assert one.image() == PublisherImage(confirmed=2, messages=(b"c",), open=(3,))

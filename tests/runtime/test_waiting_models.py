@@ -74,7 +74,7 @@ moves = st.lists(
 @pytest.mark.slow
 @stable
 @given(moves, st.booleans())
-def test_messages_taken_back_do_not_leave_and_all_others_do(chosen: list[tuple[str, str, int]], stands: bool) -> None:
+def test_withdrawn_messages_do_not_leave_and_all_others_do(chosen: list[tuple[str, str, int]], stands: bool) -> None:
     """The others leave in order, and nothing stays charged. Messages that a worker has received are not affected."""
     wires, far, near, through = LateWires("a", "b"), Inbox(), Inbox(), Inbox()
     a, b = wires["a"], wires["b"]

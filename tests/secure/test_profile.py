@@ -229,7 +229,7 @@ def test_a_node_in_the_middle_cannot_choose_the_request_of_an_answer() -> None:
     assert not any(isinstance(notice, Responded) for notice in i.notices)
 
 
-def test_an_answer_without_a_way_back_does_not_use_up_the_attempt() -> None:
+def test_an_answer_without_a_usable_return_route_does_not_end_the_attempt() -> None:
     i, r = opening()
     transfer(i, r)
     answer = r.outbox[0]

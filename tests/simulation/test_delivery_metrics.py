@@ -29,7 +29,7 @@ def test_figures(received: list[int], orderings: tuple[str, ...], reliability: f
     assert delivery.figures()["orderings"] == list(orderings)
 
 
-def test_ways_are_ordered_separately() -> None:
+def test_the_order_of_each_direction_is_judged_separately() -> None:
     delivery = DeliveryMetrics()
     delivery.send(1, "a")
     delivery.send(2, "b")

@@ -148,6 +148,6 @@ def test_unexpected_lines_are_errors(line: str, other: str) -> None:
     ],
     ids=["no rest", "two rests", "rest after rest", "rest after the last"],
 )
-def test_rest_and_steps_take_turns(lines: list[str]) -> None:
+def test_states_and_steps_that_do_not_alternate_are_refused(lines: list[str]) -> None:
     with pytest.raises(Unreadable, match="do not alternate"):
         covering(StepGraph(lines))

@@ -77,7 +77,7 @@ def test_a_message_for_another_session_is_not_validated(tmp_path: Path) -> None:
         (LIFE, 9, 2, "TLC rejects line 11, ockam-fsm line none"),
     ],
 )
-def test_validate_asks_tlc(monkeypatch: pytest.MonkeyPatch, trace: Path, explained: int, code: int, says: str) -> None:
+def test_validate_runs_tlc(monkeypatch: pytest.MonkeyPatch, trace: Path, explained: int, code: int, says: str) -> None:
     monkeypatch.setattr(tlc, "run", explaining(explained))
     result = CliRunner().invoke(app, ["validate", "--tlc", str(trace)])
     assert (result.exit_code, says in result.output) == (code, True), result.output

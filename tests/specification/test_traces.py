@@ -252,7 +252,7 @@ def test_the_command_prints_json() -> None:
     assert found["rejection"]["line"] == 11
 
 
-def test_what_simulate_writes_is_validated(tmp_path: Path) -> None:
+def test_validate_accepts_the_traces_of_simulate(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     run(["simulate", "--type", "explicit-transient", "--steps", "200", "--trace", str(path)])
     assert run(["validate", str(path)]).exit_code == 0
