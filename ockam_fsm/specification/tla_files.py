@@ -21,7 +21,7 @@ from ockam_fsm.specification.tlc_channel_model import TlcChannelModel, TlcChanne
 from ockam_fsm.specification.tlc_models import TlcModel, tlc_models
 from ockam_fsm.specification.tlc_node_model import TlcNodeModel, tlc_node_models
 from ockam_fsm.specification.tlc_publisher_model import TlcPublisherModel, TlcPublisherRecovery, tlc_publisher_models
-from ockam_fsm.specification.tlc_stream_model import TlcStreamModel, tlc_consumer_models
+from ockam_fsm.specification.tlc_stream_model import TlcConsumerRecovery, TlcStreamModel, tlc_consumer_models
 from ockam_fsm.specification.tlc_world_model import TlcWorldModel
 
 FOLDER = "spec/tla"
@@ -32,6 +32,7 @@ PAGE = "ockam_fsm/specification/tlc_models.py"
 PAGES = {
     TlcNodeModel.extends: "ockam_fsm/specification/tlc_node_model.py",
     TlcStreamModel.extends: "ockam_fsm/specification/tlc_stream_model.py",
+    TlcConsumerRecovery.extends: "ockam_fsm/specification/tlc_stream_model.py",
     TlcPublisherModel.extends: "ockam_fsm/specification/tlc_publisher_model.py",
     TlcPublisherRecovery.extends: "ockam_fsm/specification/tlc_publisher_model.py",
     TlcChannelModel.extends: "ockam_fsm/specification/tlc_channel_model.py",

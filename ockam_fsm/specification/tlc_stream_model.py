@@ -4,7 +4,8 @@ Theory: as in tlc_models.py. Each model takes its bounds from the world that the
 same number of states and transitions, and counterexamples and the witness of the same length.
 
 Rule 1: a wrong worker is specified in `spec/tla/Consuming.tla`, as one operator that replaces the right one.
-Left out: R4 and `waits-for-ever`, for the reason given in Consuming.tla; publishers (tlc_publisher_model.py).
+Rule 2: R4 is temporal in TLA+ (ConsumingRecovery.tla), so its counterexample has no shortest length.
+Left out: publishers (tlc_publisher_model.py), and the world of all four workers, which the explorer alone searches.
 Source: spec/sessions.md sections 8 and 9, clauses 12.7 to 12.9.
 """
 
@@ -20,6 +21,7 @@ from ockam_fsm.checking.world import World
 from ockam_fsm.specification.tlc_world_model import TlcWorldModel
 
 CLAIMS = ("S15d_IndexPassesOnlyProcessed", "S23_IndexRises", "S30_ProcessedInOrder")
+RECOVERY = "R4_AllProcessed"
 WITNESS = "Never_W8"
 
 REJECTED_BY = {
@@ -27,6 +29,7 @@ REJECTED_BY = {
     "index-saved-before-processing": "S15d_IndexPassesOnlyProcessed",
     "index-overwritten": "S23_IndexRises",
     "passes-over": "S30_ProcessedInOrder",
+    "waits-for-ever": RECOVERY,
 }
 """Known-bad consumer or index worker -> the claim that rejects it."""
 
@@ -35,12 +38,16 @@ WRONG_OPERATORS = {
     "index-saved-before-processing": (("HandOver", "SaveAndHandOver"),),
     "index-overwritten": (("JudgeSave", "KeepTheLatest"),),
     "passes-over": (("BuryFirst", "PassOver"),),
+    "waits-for-ever": (("RequestTimer", "NoTimer"),),
 }
 """The operators that a wrong worker replaces."""
 
+SKIPS = ("index-saved-before-processing", "passes-over")
+"""Workers that skip a message: R4 rejects them too, although they are never stuck."""
+
 
 class TlcStreamModel(TlcWorldModel):
-    """A model of a consumer, its stream and its index worker."""
+    """A model of the safety of a consumer, its stream and its index worker."""
 
     extends = "Consuming"
     of_states = ("S15d_IndexPassesOnlyProcessed",)
@@ -61,6 +68,13 @@ class TlcStreamModel(TlcWorldModel):
         }
 
 
+class TlcConsumerRecovery(TlcStreamModel):
+    """A model of the recoverability of a consumer."""
+
+    extends = "ConsumingRecovery"
+    specification = "RecoverySpec"
+
+
 @cache
 def tlc_consumer_models() -> tuple[TlcStreamModel, ...]:
     """Return every model of a consumer, the correct one first."""
@@ -68,7 +82,11 @@ def tlc_consumer_models() -> tuple[TlcStreamModel, ...]:
     return (
         TlcStreamModel("stream consuming", f"a stream: {world.description}", world, CLAIMS),
         _witness(world),
+        TlcConsumerRecovery(
+            "recovery stream consuming", "a stream: recoverability, under fairness", world, (RECOVERY,)
+        ),
         *_known_bad(),
+        *_skipping(),
     )
 
 
@@ -78,8 +96,21 @@ def _witness(world: World) -> TlcStreamModel:
     return TlcStreamModel("witness stream consuming", about, world, (WITNESS,), rejects=WITNESS)
 
 
+def _recovery(world: World) -> TlcConsumerRecovery:
+    about = "a stream: recoverability, under fairness"
+    return TlcConsumerRecovery("recovery stream consuming", about, world, (RECOVERY,))
+
+
 def _known_bad() -> Iterator[TlcStreamModel]:
     for one in wrong_streams():
         if claim := REJECTED_BY.get(one.name):
             about, wrong = f"{one.name}: {one.because}", WRONG_OPERATORS[one.name]
-            yield TlcStreamModel(one.name, about, one.world, (claim,), rejects=claim, wrong=wrong)
+            made = TlcConsumerRecovery if claim == RECOVERY else TlcStreamModel
+            yield made(one.name, about, one.world, (claim,), rejects=claim, wrong=wrong)
+
+
+def _skipping() -> Iterator[TlcConsumerRecovery]:
+    for one in wrong_streams():
+        if one.name in SKIPS:
+            about, wrong = f"{one.name}: a skipped message would never be processed", WRONG_OPERATORS[one.name]
+            yield TlcConsumerRecovery(f"recovery {one.name}", about, one.world, (RECOVERY,), RECOVERY, wrong)

@@ -19,8 +19,7 @@
 \* C4 Pulls bounds the requests for messages of one consumer. Every claim is made
 \*    within that bound.
 \*
-\* Left out: every message is eventually processed (R4). It needs fairness for
-\* each message in flight; the explorer checks it as reachability.
+\* Left out: every message is eventually processed (R4: ConsumingRecovery.tla).
 EXTENDS Integers, Sequences, FiniteSets, Bags, Network
 
 CONSTANTS
@@ -67,6 +66,9 @@ Begun(asked) == [state |-> Consumer!Initial, counters |-> [tries |-> 0], asked |
 
 Progress(batch) == IF Len(batch) > 1 THEN "PROCESSED" ELSE "LAST_PROCESSED"
 
+\* The timer of a consumer that waits for a response.
+RequestTimer == {"request"}
+
 \* The first message of the batch goes to the application.
 HandOver(s) == [s EXCEPT !.timers = @ \cup {"processing"}]
 
@@ -89,8 +91,8 @@ Effect(s, effect, cause) ==
       [] effect = "PROCESS_AGAIN" -> HandOver(s)
       [] effect = "SAVE_INDEX" -> Save(s)
       [] effect = "BURY" -> Happen(BuryFirst(s), Progress(s.one.batch), NoCause)
-      [] effect = "START_REQUEST" -> [s EXCEPT !.timers = @ \cup {"request"}]
-      [] effect = "STOP_REQUEST" -> [s EXCEPT !.timers = @ \ {"request"}]
+      [] effect = "START_REQUEST" -> [s EXCEPT !.timers = @ \cup RequestTimer]
+      [] effect = "STOP_REQUEST" -> [s EXCEPT !.timers = @ \ RequestTimer]
       [] effect = "START_POLL" -> [s EXCEPT !.timers = @ \cup {"poll"}]
       [] effect = "STOP_POLL" -> [s EXCEPT !.timers = @ \ {"poll"}]
       [] effect = "REPORT_FAILED" -> [s EXCEPT !.timers = (@ \ {"processing"}) \cup {"supervised"}]
@@ -107,8 +109,9 @@ Happen(s, event, cause) ==
         ELSE s
 
 \* The step must stay within the bound on requests; its messages are sent while there is room.
+PassesBound(s) == s.one.asked > Pulls
 TakePlace(s, remaining) ==
-    /\ s.one.asked <= Pulls
+    /\ ~PassesBound(s)
     /\ consumer' = s.one /\ timers' = s.timers /\ buried' = s.buried
     /\ network' = With(remaining, s.sent)
 
@@ -127,26 +130,29 @@ Judge(response) ==
             JudgePulled(response.batch)
       [] OTHER -> "STALE_RECEIVED"
 
+Received(response) == Happen(Now, Judge(response), response)
 Receive(response, remaining) ==
-    /\ TakePlace(Happen(Now, Judge(response), response), remaining)
+    /\ TakePlace(Received(response), remaining)
     /\ UNCHANGED <<stream, keeps, processed, killed, failed>>
 
 \* Another consumer begins.
 Begin(asked, left) ==
     /\ consumer' = Begun(asked)
-    /\ timers' = left \cup {"request"}
+    /\ timers' = left \cup RequestTimer
     /\ network' = With(network, <<GetIndex>>)
     /\ UNCHANGED <<stream, keeps, processed, buried>>
 
+Processed == Happen(NowWithout("processing"), Progress(consumer.batch), NoCause)
 Process ==
     /\ "processing" \in timers
     /\ processed' = processed \cup {Head(consumer.batch)}
-    /\ TakePlace(Happen(NowWithout("processing"), Progress(consumer.batch), NoCause), network)
+    /\ TakePlace(Processed, network)
     /\ UNCHANGED <<stream, keeps, killed, failed>>
 
+Expired(timer, event) == Happen(NowWithout(timer), event, NoCause)
 Expire(timer, event) ==
     /\ timer \in timers
-    /\ TakePlace(Happen(NowWithout(timer), event, NoCause), network)
+    /\ TakePlace(Expired(timer, event), network)
     /\ UNCHANGED <<stream, keeps, processed, killed, failed>>
 
 Supervise ==
@@ -225,7 +231,7 @@ Environment == Kill \/ Fail \/ \E message \in Present(network) : Duplicate(messa
 -----------------------------------------------------------------------------
 Start ==
     /\ stream = Stream!Initial /\ keeps = None
-    /\ consumer = Begun(0) /\ timers = {"request"}
+    /\ consumer = Begun(0) /\ timers = RequestTimer
     /\ processed = {} /\ buried = {}
     /\ network = With(EmptyBag, <<GetIndex>>)
     /\ killed = 0 /\ failed = 0
@@ -270,4 +276,7 @@ KeepTheLatest(index) == "SAVE_AHEAD"
 
 \* passes-over: no dead letter is made.                              (for BuryFirst, by S30)
 PassOver(s) == s
+
+\* waits-for-ever: no request timer is started.                     (for RequestTimer, by R4)
+NoTimer == {}
 =============================================================================

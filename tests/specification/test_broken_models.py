@@ -19,6 +19,7 @@ pytestmark = pytest.mark.thorough
 ROOT = Path(__file__).parents[2] / "spec" / "tla"
 MODEL, NODE = "MCExplicitTransient", "MCNode"
 PUBLISHING, TOLD_IN_THE_END = "MCStreamPatient", "MCRecoveryStreamPatientTold"
+CONSUMED_IN_THE_END = "MCRecoveryStreamConsuming"
 CHANNEL, AMONG_STRANGERS = "MCSecureExplicitTransient", "MCStrangersExplicitTransient"
 
 
@@ -121,6 +122,20 @@ def test_a_record_that_is_written_without_its_message_is_refuted(specification: 
 def test_a_publisher_that_does_not_send_again_is_refuted(specification: Path) -> None:
     row = 'PB4(c, max) == Row("PB4", "PUBLISHING", c, <<"SEND_AGAIN">>)'
     found = broken(specification, "tables/StreamPublisher.tla", row, row.replace('"SEND_AGAIN"', ""), TOLD_IN_THE_END)
+    assert (found.verdict, found.kind) == ("REFUTED", "temporal")
+
+
+def test_a_consumer_whose_failure_is_not_reported_is_refuted(specification: Path) -> None:
+    row = 'CN9(c, max) == Row("CN9", "FAILED", c, <<"REPORT_FAILED">>)'
+    unreported = row.replace('"REPORT_FAILED"', "")
+    found = broken(specification, "tables/StreamConsumer.tla", row, unreported, CONSUMED_IN_THE_END)
+    assert (found.verdict, found.kind) == ("REFUTED", "temporal")
+
+
+def test_a_message_that_fails_and_stops_its_consumer_is_refuted(specification: Path) -> None:
+    row = 'CN8(c, max) == Row("CN8", "PROCESSING", [c EXCEPT !.tries = 0], <<"BURY">>)'
+    stopping = row.replace('"BURY"', "")
+    found = broken(specification, "tables/StreamConsumer.tla", row, stopping, CONSUMED_IN_THE_END)
     assert (found.verdict, found.kind) == ("REFUTED", "temporal")
 
 

@@ -3,6 +3,8 @@
 Rule 1: a message is processed when the timer `processing` fires. A consumer killed before that has not processed it.
 Rule 2: the set of processed messages is a ghost and survives every fault.
 Rule 3: a restarted consumer numbers its requests from the beginning again: the worst case.
+Rule 4: a consumer polls without end, so the bound on its requests cuts every path. Only a request for every unprocessed
+        message counts as cut: one for later messages cannot help, and must not excuse a skipped one (R4).
 Left out: the consumer's session. It would give every consumer its own addresses; here a response to an earlier consumer
 arrives, which there would be a dead letter.
 Source: spec/sessions.md clauses 12.7 to 12.9.
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import count
 from typing import NamedTuple
 
 from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Event, Fault, Fire, Outbox
@@ -103,11 +106,12 @@ class ConsumerActor:
         self, commands: Iterable[ConsumerCommand], end: ConsumerEnd, out: Outbox
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         done = [end.image.batch[0].index] if PROCESSED in out.records else []
-        buried = []
+        buried: list[int] = []
         for command in commands:
             match command:
-                case Ask(Pull(request_id)) if request_id > self.config.pulls:
-                    raise BoundReached("pulls")
+                case Ask(Pull(request_id, index)) if request_id > self.config.pulls:
+                    missing = _first_without(*end.processed, *done, *end.buried, *buried)
+                    raise BoundReached("pulls") if index <= missing else Disabled
                 case Ask(request):
                     about_index = isinstance(request, GetIndex | SaveIndex)
                     out.send(INDEX if about_index else STREAM, StreamMessage(encode_request(request)))
@@ -143,6 +147,10 @@ def _hand_over(consumer: Consumer, event: Event, out: Outbox) -> list[ConsumerCo
             out.cancel_timer(PROCESSING)
             return consumer.processing_failed(PROCESSING_FAILS)
     raise Disabled
+
+
+def _first_without(*indexes: int) -> int:
+    return next(index for index in count() if index not in indexes)
 
 
 def _with(known: tuple[int, ...], more: Iterable[int]) -> tuple[int, ...]:
