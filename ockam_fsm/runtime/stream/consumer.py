@@ -8,14 +8,12 @@ Source: spec/sessions.md clauses 12.7 to 12.9; machines/consumer.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.errors import DefinitionError
-from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.consumer import CONSUMER, ConsumerEvent, ConsumerState
 from ockam_fsm.runtime.encoding.bare import MAX_UINT
@@ -30,7 +28,15 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     StreamResponse,
 )
 from ockam_fsm.runtime.session.config import LEAST_SECONDS, count_problems, seconds_problems, text_problems
-from ockam_fsm.runtime.stream.commands import Ask, Bury, ConsumerCommand, ConsumerFailed, Ignored, Process, StreamTimer
+from ockam_fsm.runtime.stream.commands import (
+    Ask,
+    Bury,
+    ConsumerCommand,
+    ConsumerFailed,
+    Process,
+    StreamTimer,
+)
+from ockam_fsm.runtime.stream.core import Core
 
 _DRIVER = driver_for(CONSUMER)
 EXPIRED = "no response in time"
@@ -80,15 +86,14 @@ class ConsumerImage(NamedTuple):
     tries: int = 0
 
 
-class Consumer:
+class Consumer(Core[ConsumerState, ConsumerEvent, ConsumerCommand]):
     """One consumer. Every method that takes an input returns its commands, in order."""
 
     def __init__(self, config: ConsumerConfig, image: ConsumerImage = ConsumerImage()) -> None:  # noqa: B008
         self.config = config
-        self.limits: Mapping[str, int | None] = {"tries": config.tries - 1}
-        self.state, self.asked, self.saved, batch, self.tries = image
+        super().__init__(_DRIVER, image.state, {"tries": config.tries - 1})
+        _, self.asked, self.saved, batch, self.tries = image
         self.batch = list(batch)
-        self._commands: list[ConsumerCommand] = []
         self._reason = ""
 
     def image(self) -> ConsumerImage:
@@ -201,13 +206,3 @@ class Consumer:
     def _hand_over(self) -> None:
         first = self.batch[0]
         self._commands.append(Process(first.index, first.data, self.tries + 1))
-
-    def _fire(self, event: ConsumerEvent, cause: StreamResponse | None = None) -> list[ConsumerCommand]:
-        decision = _DRIVER.fire(self, event, cause)
-        if isinstance(decision, Ignore):
-            self._commands.append(Ignored(decision.because))
-        return self._take()
-
-    def _take(self) -> list[ConsumerCommand]:
-        commands, self._commands = self._commands, []
-        return commands

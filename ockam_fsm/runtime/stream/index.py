@@ -6,15 +6,14 @@ Source: spec/sessions.md clause 12.8; machines/stream_index.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from ockam_fsm.kernel.driver import driver_for
-from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.stream_index import STREAM_INDEX, IndexEvent, IndexState
 from ockam_fsm.runtime.encoding.message import Route
 from ockam_fsm.runtime.encoding.stream_messages import GetIndex, SaveIndex, StreamIndex
-from ockam_fsm.runtime.stream.commands import Ignored, IndexCommand, KeepIndex, Reply
+from ockam_fsm.runtime.stream.commands import IndexCommand, KeepIndex, Reply
+from ockam_fsm.runtime.stream.core import Core
 
 _DRIVER = driver_for(STREAM_INDEX)
 
@@ -27,14 +26,11 @@ class Getting(NamedTuple):
     reply: Route
 
 
-class IndexWorker:
+class IndexWorker(Core[IndexState, IndexEvent, IndexCommand]):
     """The index worker. Every method that takes an input returns its commands."""
 
-    limits: ClassVar[Mapping[str, int | None]] = {}
-
     def __init__(self, state: IndexState = IndexState.SERVING) -> None:
-        self.state = state
-        self._commands: list[IndexCommand] = []
+        super().__init__(_DRIVER, state, {})
 
     def save(self, save: SaveIndex, saved: int | None) -> list[IndexCommand]:
         ahead = saved is None or save.index > saved
@@ -53,10 +49,3 @@ class IndexWorker:
         get, saved, reply = cause
         response = StreamIndex(get.client_id, get.stream_name, saved, get.partition)
         self._commands.append(Reply(reply, response))
-
-    def _fire(self, event: IndexEvent, cause: SaveIndex | Getting | None = None) -> list[IndexCommand]:
-        decision = _DRIVER.fire(self, event, cause)
-        if isinstance(decision, Ignore):
-            self._commands.append(Ignored(decision.because))
-        commands, self._commands = self._commands, []
-        return commands

@@ -11,13 +11,11 @@ Source: spec/sessions.md clauses 12.2 to 12.4; machines/publisher.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.errors import DefinitionError, RemoteSessionError
-from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.publisher import PUBLISHER, PublisherEvent, PublisherState
 from ockam_fsm.runtime.encoding.gate import check_payload
@@ -43,6 +41,7 @@ from ockam_fsm.runtime.stream.commands import (
     StreamTimer,
     Withdraw,
 )
+from ockam_fsm.runtime.stream.core import Core
 
 _DRIVER = driver_for(PUBLISHER)
 BY_ORDER = "closed by order"
@@ -78,20 +77,18 @@ class PublisherImage(NamedTuple):
     open: tuple[int, ...] = ()
 
 
-class Publisher:
+class Publisher(Core[PublisherState, PublisherEvent, PublisherCommand]):
     """One publisher. Every method that takes an input returns its commands, in order."""
 
-    __slots__ = ("_commands", "_reason", "before", "config", "confirmed", "limits", "messages", "open", "state",
-                 "unconfirmed")  # fmt: skip
+    __slots__ = ("_reason", "before", "config", "confirmed", "messages", "open", "unconfirmed")
 
     def __init__(self, config: PublisherConfig, image: PublisherImage = PublisherImage()) -> None:  # noqa: B008
         self.config = config
-        self.limits: Mapping[str, int | None] = {"unconfirmed": config.window}
-        self.state, self.before, self.confirmed, messages, still_open = image
+        super().__init__(_DRIVER, image.state, {"unconfirmed": config.window})
+        _, self.before, self.confirmed, messages, still_open = image
         self.messages = list(messages)
         self.open = list(still_open)
         self.unconfirmed = len(self.messages)
-        self._commands: list[PublisherCommand] = []
         self._reason = ""
 
     def image(self) -> PublisherImage:
@@ -216,13 +213,3 @@ class Publisher:
     def _send(self, number: int, data: bytes) -> None:
         self.open.append(number)
         self._commands.append(Request(number, encode_request(Push(number, data))))
-
-    def _fire(self, event: PublisherEvent, cause: bytes | None = None) -> list[PublisherCommand]:
-        decision = _DRIVER.fire(self, event, cause)
-        if isinstance(decision, Ignore):
-            self._commands.append(Ignored(decision.because))
-        return self._take()
-
-    def _take(self) -> list[PublisherCommand]:
-        commands, self._commands = self._commands, []
-        return commands

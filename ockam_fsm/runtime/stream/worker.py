@@ -9,13 +9,11 @@ Source: spec/sessions.md clauses 12.3 to 12.7; machines/stream.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.errors import DefinitionError
-from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.stream import STREAM, StreamEvent, StreamState
 from ockam_fsm.runtime.encoding.message import Route
@@ -32,6 +30,7 @@ from ockam_fsm.runtime.stream.commands import (
     StreamCommand,
     StreamTimer,
 )
+from ockam_fsm.runtime.stream.core import Core
 
 _DRIVER = driver_for(STREAM)
 PLAIN = b""
@@ -98,7 +97,7 @@ class StreamImage(NamedTuple):
     failures: int = 0
 
 
-class StreamWorker:
+class StreamWorker(Core[StreamState, StreamEvent, StreamCommand]):
     """The worker of one partition. Every method that takes an input returns its commands.
 
     Call `start` first, which opens the log.
@@ -106,12 +105,11 @@ class StreamWorker:
 
     def __init__(self, config: StreamConfig, image: StreamImage = StreamImage()) -> None:  # noqa: B008
         self.config = config
-        self.limits: Mapping[str, int | None] = {"pending": config.pending}
-        self.state, records, under_way, self.failures = image
+        super().__init__(_DRIVER, image.state, {"pending": config.pending})
+        _, records, under_way, self.failures = image
         self.records = dict(records)
         self.under_way = list(under_way)
         self.pending = len(self.under_way)
-        self._commands: list[StreamCommand] = []
         self._index = 0
 
     def image(self) -> StreamImage:
@@ -239,13 +237,3 @@ class StreamWorker:
 
     def _reply(self, route: Route, response: Pushed | StreamError) -> None:
         self._commands.append(Reply(route, response))
-
-    def _fire(self, event: StreamEvent, cause: Pushing | Pulling | None = None) -> list[StreamCommand]:
-        decision = _DRIVER.fire(self, event, cause)
-        if isinstance(decision, Ignore):
-            self._commands.append(Ignored(decision.because))
-        return self._take()
-
-    def _take(self) -> list[StreamCommand]:
-        commands, self._commands = self._commands, []
-        return commands
