@@ -44,6 +44,7 @@ from ockam_fsm.runtime.session.signals import (
     Superseded,
 )
 from ockam_fsm.runtime.stream import consumer as stream_consumer
+from ockam_fsm.runtime.stream import index as stream_index
 from ockam_fsm.runtime.stream import publisher as stream_publisher
 from ockam_fsm.runtime.stream import worker as stream_worker
 
@@ -51,8 +52,8 @@ ROOT = Path(__file__).parent.parent
 SESSIONS = ROOT / "spec" / "sessions.md"
 WORDS: tuple[ModuleType, ...] = (
     vocabulary, session, spawner, parts, core, terms, handshake, host, link, request, config, signals, commands,
-    publisher, stream_publisher, stream_worker, stream_consumer, stream_end, pipe_ordering, pipe_sender, pipe_receiver,
-    pipe_ends,
+    publisher, stream_publisher, stream_worker, stream_index, stream_consumer, stream_end, pipe_ordering, pipe_sender,
+    pipe_receiver, pipe_ends,
 )  # fmt: skip
 
 CLAUSE = r"\d{1,2}\.\d{1,2}"
