@@ -18,8 +18,8 @@ from rich.table import Table
 from ockam_fsm.cli.app import DIFFERS, JsonOption, command, err, fail, out, print_json
 
 if TYPE_CHECKING:
-    from ockam_fsm.demo.news import Event
     from ockam_fsm.demo.outcome import Outcome, SessionLine
+    from ockam_fsm.demo.process_reports import TimedEvent
     from ockam_fsm.demo.run import Run
 
 PATIENCE_SECONDS = 60.0
@@ -79,9 +79,9 @@ def demo(
 
 
 @contextmanager
-def _kept(trace: Path | None) -> Iterator[Callable[[Event], object]]:
+def _kept(trace: Path | None) -> Iterator[Callable[[TimedEvent], object]]:
     """Yield the function that writes an event to the trace; without a trace it does nothing."""
-    from ockam_fsm.demo.news import written
+    from ockam_fsm.demo.process_reports import trace_line
     from ockam_fsm.kernel.files import writing
 
     if trace is None:
@@ -89,14 +89,14 @@ def _kept(trace: Path | None) -> Iterator[Callable[[Event], object]]:
         return
     try:
         with writing(trace) as file:
-            yield lambda event: file.write(f"{written(event)}\n".encode())
+            yield lambda event: file.write(f"{trace_line(event)}\n".encode())
     except OSError as error:
         if error.filename != str(trace):
             raise
         fail(f"cannot write {trace}: {error.strerror}.", "Choose another file with --trace.")
 
 
-def _watch(run: Run, keep: Callable[[Event], object], *, quiet: bool) -> float:
+def _watch(run: Run, keep: Callable[[TimedEvent], object], *, quiet: bool) -> float:
     """Run the demonstration and show its events; return its duration in seconds."""
     seconds = 0.0
     with _screen(run.outcome, quiet) as show:
@@ -108,12 +108,12 @@ def _watch(run: Run, keep: Callable[[Event], object], *, quiet: bool) -> float:
 
 
 @contextmanager
-def _screen(outcome: Outcome, quiet: bool) -> Iterator[Callable[[Event], None]]:
+def _screen(outcome: Outcome, quiet: bool) -> Iterator[Callable[[TimedEvent], None]]:
     """Yield the function that prints important events as lines and, on a terminal, updates a live table."""
     console = err() if quiet else out()
     live = Live(console=console, auto_refresh=False) if console.is_terminal and not quiet else None
 
-    def show(event: Event) -> None:
+    def show(event: TimedEvent) -> None:
         for line in () if quiet else _lines(event):
             console.print(line)
         if live is not None:
@@ -123,14 +123,14 @@ def _screen(outcome: Outcome, quiet: bool) -> Iterator[Callable[[Event], None]]:
         yield show
 
 
-def _lines(event: Event) -> Iterable[str]:
+def _lines(event: TimedEvent) -> Iterable[str]:
     """The lines of an event; only kills, failures and established sessions have one."""
-    from ockam_fsm.demo.news import Changed, Layer
+    from ockam_fsm.demo.process_reports import Changed, PipelineLayer
 
     change, at = event.report, f"{event.seconds:5.1f} s  {event.process:8}"
     if event.text:
         yield f"{at}{event.text}"
-    elif isinstance(change, Changed) and change.layer is not Layer.TCP:
+    elif isinstance(change, Changed) and change.layer is not PipelineLayer.TCP:
         name = f"{change.layer.value} {change.session[:SHOWN]}"
         if change.after == "TIMED_OUT":
             yield f"{at}{name} failed: {change.cause}"
@@ -156,9 +156,11 @@ def _table(outcome: Outcome, width: int) -> Table:
 
 
 def _ordered(outcome: Outcome) -> list[SessionLine]:
-    from ockam_fsm.demo.news import Layer
+    from ockam_fsm.demo.process_reports import PipelineLayer
 
-    return [line for layer in reversed(Layer) for line in sorted(outcome.of(layer), key=lambda line: line.process)]
+    return [
+        line for layer in reversed(PipelineLayer) for line in sorted(outcome.of(layer), key=lambda line: line.process)
+    ]
 
 
 def _summary(outcome: Outcome) -> dict[str, int]:
@@ -172,7 +174,7 @@ def _summary(outcome: Outcome) -> dict[str, int]:
 
 
 def _facts(outcome: Outcome, seconds: float) -> dict[str, Any]:
-    from ockam_fsm.demo.news import Layer
+    from ockam_fsm.demo.process_reports import PipelineLayer
 
     layers = {
         layer.name.lower(): [
@@ -186,17 +188,17 @@ def _facts(outcome: Outcome, seconds: float) -> dict[str, Any]:
             }
             for line in outcome.of(layer)
         ]
-        for layer in Layer
+        for layer in PipelineLayer
     }
     return {"layers": layers, "killed": outcome.kills, "seconds": round(seconds, 3), "summary": _summary(outcome)}
 
 
 def _print(outcome: Outcome, seconds: float) -> None:
-    from ockam_fsm.demo.news import Layer
+    from ockam_fsm.demo.process_reports import PipelineLayer
 
     console = out()
     console.print()
-    for layer in reversed(Layer):
+    for layer in reversed(PipelineLayer):
         lines = outcome.of(layer)
         again = sum(max(0, line.established - 1) for line in lines)
         failures = sum(len(line.causes) for line in lines)

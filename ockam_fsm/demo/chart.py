@@ -1,4 +1,4 @@
-"""The sequence chart of a run of the demonstration and the picture of its layers, from its trace (`news.py`).
+"""The sequence chart of a run of the demonstration and the picture of its layers, from its trace (`read_trace`).
 
 Rule 1: only events of the trace are drawn. TCP connections are left out: there are too many of them.
 Left out: seconds. Distances are steps, as in every chart.
@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ockam_fsm.demo.news import Changed, Confirmed, Event, Layer, Received, read
 from ockam_fsm.demo.outcome import Outcome
+from ockam_fsm.demo.process_reports import Changed, Confirmed, PipelineLayer, Received, TimedEvent, read_trace
 from ockam_fsm.projections.layers import Layering, LayerRow
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
 
 PROCESSES = ("device", "client", "hub", "service")
 SESSIONS = {
-    Layer.CHANNEL: (("device", "service"),),
-    Layer.CONSUMER: (("device", "hub"), ("hub", "service")),
-    Layer.PUBLISHER: (("device", "hub"), ("hub", "service")),
-    Layer.TCP: (("device", "client"), ("client", "hub"), ("hub", "service")),
+    PipelineLayer.CHANNEL: (("device", "service"),),
+    PipelineLayer.CONSUMER: (("device", "hub"), ("hub", "service")),
+    PipelineLayer.PUBLISHER: (("device", "hub"), ("hub", "service")),
+    PipelineLayer.TCP: (("device", "client"), ("client", "hub"), ("hub", "service")),
 }
 """The pairs of processes that have sessions in each layer."""
 RECORDED = Path(__file__).with_name("recorded_run.jsonl")
@@ -36,11 +36,11 @@ def recorded_layers() -> Layering:
     return run_layers(_recorded())
 
 
-def _recorded() -> Iterator[Event]:
-    return read(RECORDED.read_text(encoding="ascii").splitlines())
+def _recorded() -> Iterator[TimedEvent]:
+    return read_trace(RECORDED.read_text(encoding="ascii").splitlines())
 
 
-def run_layers(events: Iterable[Event]) -> Layering:
+def run_layers(events: Iterable[TimedEvent]) -> Layering:
     """Return the sessions of each process in each layer, and the number of failures."""
     outcome = Outcome()
     for event in events:
@@ -52,18 +52,18 @@ def run_layers(events: Iterable[Event]) -> Layering:
         "The processes of each layer, with the sessions and failures of one run. "
         "A dashed line leads to the layer below",
         PROCESSES,
-        tuple(_layer(outcome, layer) for layer in reversed(Layer)),
+        tuple(_layer(outcome, layer) for layer in reversed(PipelineLayer)),
     )
 
 
-def _layer(outcome: Outcome, layer: Layer) -> LayerRow:
+def _layer(outcome: Outcome, layer: PipelineLayer) -> LayerRow:
     ends = {node for session in SESSIONS[layer] for node in session}
     return LayerRow(
         layer.value, SESSIONS[layer], {node: _end(outcome, layer, node) if node in ends else "" for node in PROCESSES}
     )
 
 
-def _end(outcome: Outcome, layer: Layer, node: str) -> str:
+def _end(outcome: Outcome, layer: PipelineLayer, node: str) -> str:
     lines = [one for one in outcome.of(layer) if one.process == node]
     failures = sum(len(line.causes) for line in lines)
     if not lines:
@@ -75,7 +75,7 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def run_chart(events: Iterable[Event]) -> Chart:
+def run_chart(events: Iterable[TimedEvent]) -> Chart:
     """Return the chart of a run: numbers that passed all layers, failures, and established sessions."""
     return Chart(
         "run of the demo",
@@ -88,7 +88,7 @@ def run_chart(events: Iterable[Event]) -> Chart:
     )
 
 
-def _moments(event: Event) -> Iterator[Moment]:
+def _moments(event: TimedEvent) -> Iterator[Moment]:
     report, process = event.report, event.process
     match report:
         case None:
@@ -97,9 +97,9 @@ def _moments(event: Event) -> Iterator[Moment]:
             yield Moment(MomentKind.DUPLICATE if again else MomentKind.MESSAGE, "device", str(number), "service")
         case Confirmed(number):
             yield Moment(MomentKind.MESSAGE, "service", f"{number} is answered", "device")
-        case Changed(layer, after="TIMED_OUT") if layer is not Layer.TCP:
+        case Changed(layer, after="TIMED_OUT") if layer is not PipelineLayer.TCP:
             yield Moment(MomentKind.STATE, process, f"{layer.value} failed: {report.cause.partition(':')[0]}")
-        case Changed(layer, after="ESTABLISHED") if layer is not Layer.TCP:
+        case Changed(layer, after="ESTABLISHED") if layer is not PipelineLayer.TCP:
             yield Moment(MomentKind.STATE, process, f"{layer.value} established{_generation(report.generation)}")
 
 

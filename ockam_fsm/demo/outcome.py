@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ockam_fsm.demo.news import Changed, Confirmed, Finished, Layer, Received, Report, Sent
+from ockam_fsm.demo.process_reports import Changed, Confirmed, Finished, PipelineLayer, ProcessReport, Received, Sent
 
 
 @dataclass
@@ -12,7 +12,7 @@ class SessionLine:
     """The state and history of one session of one process."""
 
     process: str
-    layer: Layer
+    layer: PipelineLayer
     session: str
     state: str = "IDLE"
     generation: int = 0
@@ -34,7 +34,7 @@ class Outcome:
     kills: list[str] = field(default_factory=list)
     finished: bool = False
 
-    def of(self, layer: Layer) -> list[SessionLine]:
+    def of(self, layer: PipelineLayer) -> list[SessionLine]:
         """Return the sessions of a layer."""
         return [line for line in self.sessions.values() if line.layer is layer]
 
@@ -43,7 +43,7 @@ class Outcome:
         """How many numbers were sent but never answered, or answered but never processed."""
         return len(self.sent - self.confirmed) + len(self.confirmed - self.received)
 
-    def add(self, process: str, report: Report) -> None:
+    def add(self, process: str, report: ProcessReport) -> None:
         match report:
             case Changed():
                 self._changed(process, report)

@@ -20,7 +20,16 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from ockam_fsm.demo.news import Changed, Confirmed, Finished, Layer, Ready, Received, Report, Sent
+from ockam_fsm.demo.process_reports import (
+    Changed,
+    Confirmed,
+    Finished,
+    PipelineLayer,
+    ProcessReport,
+    Ready,
+    Received,
+    Sent,
+)
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, IMPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import Role
@@ -65,7 +74,7 @@ class Watch:
         """The addresses of secure channels that their machine does not distinguish from other sessions."""
         self._causes: dict[str, str] = {}
 
-    def send(self, report: Report) -> None:
+    def send(self, report: ProcessReport) -> None:
         """Send a report. If the pipe is closed, the process ends (rule 3)."""
         try:
             self._reports.send(report)
@@ -83,16 +92,16 @@ class Watch:
                 Changed(layer, session, observation.before, observation.after, observation.generation, cause)
             )  # fmt: skip
 
-    def _layer(self, change: StateChanged) -> Layer | None:
+    def _layer(self, change: StateChanged) -> PipelineLayer | None:
         kind, _, role = change.machine.partition(" ")
         if str(change.worker) in self.channels:
-            return Layer.CHANNEL
+            return PipelineLayer.CHANNEL
         if kind == IMPLICIT_TRANSIENT.name:
-            return Layer.TCP
+            return PipelineLayer.TCP
         if kind == EXPLICIT_PERSISTENT_ONE_SIDED.name:
-            return Layer.PUBLISHER
+            return PipelineLayer.PUBLISHER
         if kind == EXPLICIT_TRANSIENT.name:
-            return Layer.CONSUMER if role == Role.INITIATOR.name.lower() else Layer.CHANNEL
+            return PipelineLayer.CONSUMER if role == Role.INITIATOR.name.lower() else PipelineLayer.CHANNEL
         return None
 
 

@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 
 from ockam_fsm.demo import programs
-from ockam_fsm.demo.news import Confirmed, Event, Finished, Ready, Report
 from ockam_fsm.demo.outcome import Outcome
+from ockam_fsm.demo.process_reports import Confirmed, Finished, ProcessReport, Ready, TimedEvent
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.net.secure.channels import stored_identity
 from ockam_fsm.secure.identity_store import FileIdentityStore
@@ -59,7 +59,7 @@ class Run:
         """The number of confirmed messages when the last killed program was ready again; None: it is not ready yet."""
         self._enough, self._processed = folder / programs.ENOUGH, folder / programs.PROCESSED
 
-    def events(self, patience_seconds: float) -> Iterator[Event]:
+    def events(self, patience_seconds: float) -> Iterator[TimedEvent]:
         """Run the demonstration, and yield its events as they happen.
 
         Raises:
@@ -82,14 +82,14 @@ class Run:
                 if report is None:
                     raise RemoteSessionError("a program ended by itself", name)
                 self.outcome.add(name, report)
-                yield Event(time.monotonic() - began, name, report)
+                yield TimedEvent(time.monotonic() - began, name, report)
                 if self.outcome.finished:
                     self.outcome.received = programs.Processed(self._processed).numbers
                 if victim := self._due(name, report):
                     self._kill(victim)
-                    yield Event(time.monotonic() - began, victim, None, "killed, and started again")
+                    yield TimedEvent(time.monotonic() - began, victim, None, "killed, and started again")
 
-    def _due(self, name: str, report: Report) -> str:
+    def _due(self, name: str, report: ProcessReport) -> str:
         """Return the program to kill now, or an empty text. After the last kill, allow the device to end."""
         kills, confirmed = self.outcome.kills, len(self.outcome.confirmed)
         if isinstance(report, Ready) and kills and name == kills[-1]:

@@ -13,8 +13,19 @@ from pathlib import Path
 import pytest
 
 from ockam_fsm.demo.chart import recorded_chart, recorded_layers
-from ockam_fsm.demo.news import Changed, Confirmed, Event, Finished, Layer, Ready, Received, Sent, read, written
 from ockam_fsm.demo.outcome import Outcome
+from ockam_fsm.demo.process_reports import (
+    Changed,
+    Confirmed,
+    Finished,
+    PipelineLayer,
+    Ready,
+    Received,
+    Sent,
+    TimedEvent,
+    read_trace,
+    trace_line,
+)
 from ockam_fsm.demo.programs import Processed
 from ockam_fsm.demo.run import KILLED
 
@@ -22,7 +33,7 @@ COMMAND = [sys.executable, "-m", "ockam_fsm.cli", "demo"]
 
 
 def changed(before: str, after: str, cause: str = "", generation: int = 1) -> Changed:
-    return Changed(Layer.CHANNEL, "a", before, after, generation, cause)
+    return Changed(PipelineLayer.CHANNEL, "a", before, after, generation, cause)
 
 
 @pytest.mark.slow
@@ -118,12 +129,12 @@ def test_the_history_of_a_session_is_recorded() -> None:
 
 def test_a_trace_is_read_as_it_was_written() -> None:
     events = [
-        Event(0.5, "hub", Ready()),
-        Event(1.0, "device", changed("ESTABLISHED", "TIMED_OUT", "no answer")),
-        Event(1.5, "client", None, "killed"),
-        *(Event(2.0, "device", one) for one in (Sent(1), Confirmed(1), Received(1, again=True), Finished())),
+        TimedEvent(0.5, "hub", Ready()),
+        TimedEvent(1.0, "device", changed("ESTABLISHED", "TIMED_OUT", "no answer")),
+        TimedEvent(1.5, "client", None, "killed"),
+        *(TimedEvent(2.0, "device", one) for one in (Sent(1), Confirmed(1), Received(1, again=True), Finished())),
     ]
-    assert list(read(map(written, events))) == events
+    assert list(read_trace(map(trace_line, events))) == events
 
 
 def test_the_recorded_run_is_one_of_the_demo() -> None:
@@ -132,7 +143,7 @@ def test_the_recorded_run_is_one_of_the_demo() -> None:
     assert labels.count("killed, and started again") == len(KILLED)
     assert any(label.startswith("secure channel established, generation 2") for label in labels)
     layers = {row.name: row for row in recorded_layers().rows}
-    assert list(layers) == [layer.value for layer in reversed(Layer)]
+    assert list(layers) == [layer.value for layer in reversed(PipelineLayer)]
     assert layers["secure channel"].ends["hub"] == ""
     assert layers["secure channel"].ends["device"].startswith("1 session, ")
 

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from ockam_fsm.kernel.value import value
 
 
-class Layer(Enum):
+class PipelineLayer(Enum):
     """The layers of the pipeline, the lowest first."""
 
     TCP = "TCP connection"
@@ -35,7 +35,7 @@ class Ready:
 class Changed:
     """A session changed its state. `generation`: 0 without one. `cause`: the reason of a failure, else empty."""
 
-    layer: Layer
+    layer: PipelineLayer
     session: str
     before: str
     after: str
@@ -70,23 +70,23 @@ class Finished:
     """The device has received an answer to each number, and has closed the channel."""
 
 
-Report: TypeAlias = Ready | Changed | Sent | Confirmed | Received | Finished
+ProcessReport: TypeAlias = Ready | Changed | Sent | Confirmed | Received | Finished
 
 
 @value
-class Event:
+class TimedEvent:
     """An event, `seconds` after the start: a report of a process, or (None) a text with an action of the run on it."""
 
     seconds: float
     process: str
-    report: Report | None
+    report: ProcessReport | None
     text: str = ""
 
 
 _KINDS = {kind.__name__: kind for kind in (Ready, Changed, Sent, Confirmed, Received, Finished)}
 
 
-def written(event: Event) -> str:
+def trace_line(event: TimedEvent) -> str:
     """Return an event as one line of JSON."""
     facts: dict[str, object] = {"seconds": round(event.seconds, 3), "process": event.process}
     if event.report is None:
@@ -96,13 +96,13 @@ def written(event: Event) -> str:
     return json.dumps(facts | {"report": type(event.report).__name__, **values})
 
 
-def read(lines: Iterable[str]) -> Iterator[Event]:
-    """Read the events of a file whose lines are those of `written`."""
+def read_trace(lines: Iterable[str]) -> Iterator[TimedEvent]:
+    """Read the events of a file whose lines are those of `trace_line`."""
     for line in lines:
         facts = json.loads(line)
         seconds, process, kind = facts.pop("seconds"), facts.pop("process"), facts.pop("report", "")
         if not kind:
-            yield Event(seconds, process, None, facts["text"])
+            yield TimedEvent(seconds, process, None, facts["text"])
             continue
-        facts |= {"layer": Layer[facts["layer"]]} if "layer" in facts else {}
-        yield Event(seconds, process, _KINDS[kind](**facts))
+        facts |= {"layer": PipelineLayer[facts["layer"]]} if "layer" in facts else {}
+        yield TimedEvent(seconds, process, _KINDS[kind](**facts))
