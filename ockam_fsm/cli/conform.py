@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ockam_fsm.conformance.report.report import Report
     from ockam_fsm.conformance.wire.case import Choice
     from ockam_fsm.conformance.wire.harm import Restart
-    from ockam_fsm.conformance.wire.target import Target
+    from ockam_fsm.conformance.wire.target import NodeUnderTest
     from ockam_fsm.runtime.session.handshake import Profile
 
 SCHEME = "tcp://"
@@ -111,7 +111,7 @@ def conform(
     """
     from ockam_fsm.cli.shared.deadly_cases import remembered
     from ockam_fsm.conformance.wire.case import Choice
-    from ockam_fsm.conformance.wire.target import Pace, Target
+    from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 
     if pipe and (target or spawner):
         fail("there are two targets.", "Give tcp://HOST:PORT --spawner ADDRESS, or --pipe COMMAND, not both.")
@@ -132,8 +132,10 @@ def conform(
     declared = frozenset(part.partition("=")[0].strip() for part in durations.split(",") if part)
     pace = Pace(patience, run_seconds=limit)
     waits = parsed_durations(durations)
-    node = Target(checked_address(target), spawner, echo, stream, speaks, kind, waits, declared, capacity or None,
-                  own_address, node_address, stream_index, pace, bool(session_type))  # fmt: skip
+    node = NodeUnderTest(
+        checked_address(target), spawner, echo, stream, speaks, kind, waits, declared, capacity or None, own_address,
+        node_address, stream_index, pace, bool(session_type),
+    )  # fmt: skip
     require_cases(node, [*(only or []), *(without or [])], role)
     choice = Choice(tuple(only or ()), tuple(without or ()), remembered(node.name))
     if role != "initiator":
@@ -223,14 +225,16 @@ def _interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-async def _judge(node: Target, choice: Choice, expected: tuple[Expected, ...], outputs: _Outputs, restart: str) -> int:
+async def _judge(
+    node: NodeUnderTest, choice: Choice, expected: tuple[Expected, ...], outputs: _Outputs, restart: str
+) -> int:
     async with AsyncExitStack() as stack:
         starts = (await stack.enter_async_context(Restarter(restart))).restart if restart else None
         return await _judge_node(node, choice, expected, outputs, restart, starts)
 
 
 async def _judge_node(
-    node: Target, choice: Choice, expected: tuple[Expected, ...], outputs: _Outputs, restart: str,
+    node: NodeUnderTest, choice: Choice, expected: tuple[Expected, ...], outputs: _Outputs, restart: str,
     starts: Restart | None,
 ) -> int:  # fmt: skip
     from ockam_fsm.cli.shared.deadly_cases import remember
@@ -252,7 +256,7 @@ async def _judge_node(
 
 
 async def _judge_initiator(
-    node: Target,
+    node: NodeUnderTest,
     choice: Choice,
     expected: tuple[Expected, ...],
     outputs: _Outputs,
@@ -390,7 +394,7 @@ def expected_deviations(path: Path | None) -> tuple[Expected, ...]:
         fail(str(error))
 
 
-def require_cases(node: Target, only: Iterable[str], role: str) -> None:
+def require_cases(node: NodeUnderTest, only: Iterable[str], role: str) -> None:
     from ockam_fsm.conformance.wire import initiator_kit, kit
 
     cases = kit.chosen(node) if role == "initiator" else initiator_kit.chosen(node, role=role)
@@ -401,7 +405,7 @@ def require_cases(node: Target, only: Iterable[str], role: str) -> None:
 
 
 def command_line(
-    node: Target, run: str = "", role: str = "initiator", wait_seconds: float = WAIT_SECONDS, restart: str = ""
+    node: NodeUnderTest, run: str = "", role: str = "initiator", wait_seconds: float = WAIT_SECONDS, restart: str = ""
 ) -> str:
     """Return the command line of this run.
 

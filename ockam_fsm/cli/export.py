@@ -15,7 +15,7 @@ from ockam_fsm.machines.session import TYPES
 from ockam_fsm.specification.machine_index import catalogue
 
 
-class Target(StrEnum):
+class ExportFormat(StrEnum):
     """The format of the other tool."""
 
     TLA = "tla"
@@ -29,7 +29,7 @@ def export(
     name: Annotated[
         str, typer.Argument(metavar="TYPE", help="A session type, or another machine; `types` lists them.")
     ],
-    to: Annotated[Target, typer.Option("--to", help="The format to write.")],
+    to: Annotated[ExportFormat, typer.Option("--to", help="The format to write.")],
     role: Annotated[RoleName | None, typer.Option(help="One role only; without it both are written.")] = None,
     output: Annotated[Path | None, typer.Option(help="Write to this file; `tla` of a type: to this folder.")] = None,
 ) -> None:
@@ -49,7 +49,7 @@ def export(
     * `ockam-fsm export implicit-transient --to scxml --role responder`
     * `ockam-fsm export explicit-transient --to json`
     """
-    if to is Target.TLA and role is None and output is not None and name in {kind.name for kind in TYPES}:
+    if to is ExportFormat.TLA and role is None and output is not None and name in {kind.name for kind in TYPES}:
         files = _checkable(name, output)
     else:
         text = _text(name, to, role)
@@ -66,10 +66,10 @@ def export(
     err().print(f"wrote {output}" + (f": {len(files)} files" if len(files) > 1 else ""), soft_wrap=True)
 
 
-def _text(name: str, to: Target, role: RoleName | None) -> str:
-    if to is Target.PROMELA:
+def _text(name: str, to: ExportFormat, role: RoleName | None) -> str:
+    if to is ExportFormat.PROMELA:
         return _promela(name, role)
-    if to is Target.TLA:
+    if to is ExportFormat.TLA:
         return _tla(name, role)
     return text_of(Format(to.value), *chosen(name, role))
 

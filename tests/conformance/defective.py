@@ -13,7 +13,7 @@ from pathlib import Path
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import Choice
 from ockam_fsm.conformance.wire.kit import Kit
-from ockam_fsm.conformance.wire.target import Pace, Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,
@@ -60,20 +60,22 @@ def our_node(*options: str) -> Iterator[str]:
             process.kill()
 
 
-def target(where: str, kind: str, *, patience: float = 5.0, spawner: str = "") -> Target:
+def target(where: str, kind: str, *, patience: float = 5.0, spawner: str = "") -> NodeUnderTest:
     """`kind`: `ockam`, or in profile generation `transient`, `one-sided` or `two-sided`."""
     ours, session_type, name = KINDS[kind]
     pace = Pace(patience, run_seconds=120.0)
-    return Target(where, spawner or name, "echo", "", ours, session_type, DURATIONS, DECLARED, CAPACITY, pace=pace)
+    return NodeUnderTest(
+        where, spawner or name, "echo", "", ours, session_type, DURATIONS, DECLARED, CAPACITY, pace=pace
+    )
 
 
-def judged(targets: Mapping[str, tuple[Target, tuple[str, ...]]], at_once: int = AT_ONCE) -> dict[str, Report]:
+def judged(targets: Mapping[str, tuple[NodeUnderTest, tuple[str, ...]]], at_once: int = AT_ONCE) -> dict[str, Report]:
     """Judge each target with the given cases (none: all)."""
 
     async def main() -> dict[str, Report]:
         room = asyncio.Semaphore(at_once)
 
-        async def one(node: Target, only: tuple[str, ...]) -> Report:
+        async def one(node: NodeUnderTest, only: tuple[str, ...]) -> Report:
             async with room:
                 return await Kit(node, "ockam-fsm conform", lambda done, total, name: None, Choice(tuple(only))).judge()
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import Choice
 from ockam_fsm.conformance.wire.kit import Kit, chosen
-from ockam_fsm.conformance.wire.target import Pace, Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, SessionMachine
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.net.event_loop import run
@@ -54,7 +54,7 @@ async def judged_by_rows(wanted: SessionConfig, *only: str, declared: frozenset[
     async with TcpNode() as node:
         node.worker("echo", echo, public=True)
         node.spawner("spawner", handler=echo, settings=wanted)
-        target = Target(
+        target = NodeUnderTest(
             await node.listen(), "spawner", "echo", "", GENERATION, wanted.session_type, wanted.durations, declared,
             pace=Pace(1.0),
         )  # fmt: skip

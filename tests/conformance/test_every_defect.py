@@ -14,7 +14,7 @@ import pytest
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.kit import Kit
-from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import SessionType
 from ockam_fsm.net.event_loop import run
@@ -74,7 +74,7 @@ def test_every_reproduction_reproduces(reports: dict[str, Report], name: str) ->
     assert irreproducible(name, reports[name]) == []
 
 
-def declared(name: str, where: str) -> Target:
+def declared(name: str, where: str) -> NodeUnderTest:
     return replace(target(where, MUTANTS[name][0]), durations=DECLARED_DURATIONS[name])
 
 

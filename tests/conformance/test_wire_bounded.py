@@ -12,7 +12,7 @@ from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import Choice
 from ockam_fsm.conformance.wire.kit import Kit, chosen
 from ockam_fsm.conformance.wire.runner import ENDED
-from ockam_fsm.conformance.wire.target import Pace, Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.runtime.encoding.frames import VERSION, encode_frame, encode_message
 from ockam_fsm.runtime.encoding.message import Message, local
@@ -89,8 +89,8 @@ def judged(serve: Serve, profile: str = "ockam", *only: str, run_seconds: float 
     async def main() -> Report:
         server = await asyncio.start_server(quietly, "127.0.0.1", 0)
         where = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        target = Target(where, "spawner", "echo", "stream", PROFILES[profile], stream_index="stream_index",
-                        pace=Pace(0.2, run_seconds=run_seconds))  # fmt: skip
+        target = NodeUnderTest(where, "spawner", "echo", "stream", PROFILES[profile], stream_index="stream_index",
+                               pace=Pace(0.2, run_seconds=run_seconds))  # fmt: skip
         async with asyncio.timeout(60.0):
             report = await Kit(target, "conform", lambda done, total, name: None, Choice(tuple(only))).judge()
         server.close()
@@ -119,7 +119,7 @@ def test_a_run_ends_at_its_limit() -> None:
 @pytest.mark.slow
 def test_findings_before_an_early_end_are_kept() -> None:
     async def main(where: str) -> Report:
-        target = Target(where, "session_spawner", "echo")
+        target = NodeUnderTest(where, "session_spawner", "echo")
 
         def progress(done: int, total: int, name: str) -> None:
             if done == 3:
@@ -137,14 +137,14 @@ def test_findings_before_an_early_end_are_kept() -> None:
     assert set(verdicts.values()) <= {Verdict.PASS, Verdict.NOT_APPLICABLE}
     assert len(verdicts) == 3 + 1
     assert verdicts["writes"] is Verdict.PASS
-    every = {one.name for one in chosen(Target("", "session_spawner"))}
+    every = {one.name for one in chosen(NodeUnderTest("", "session_spawner"))}
     assert {one.case for one in report.findings} == every | {"writes"}
     assert report.exit_code == 2
 
 
 def test_an_unreachable_target_is_undetermined() -> None:
     async def main() -> Report:
-        target = Target(nowhere(), "spawner", "echo")
+        target = NodeUnderTest(nowhere(), "spawner", "echo")
         return await Kit(target, "conform", lambda done, total, name: None).judge()
 
     report = run(main(), fast=False)

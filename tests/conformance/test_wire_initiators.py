@@ -16,7 +16,7 @@ from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import Choice
 from ockam_fsm.conformance.wire.initiator_kit import NOT_JUDGED, InitiatorKit
-from ockam_fsm.conformance.wire.target import Pace, Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.raw_peer import RawListener
@@ -139,8 +139,8 @@ async def one(defect: Defect, given: Orders, declared: bool) -> Report:
     there = kept_address()
     mutants = MUTANTS if declared else UNDECLARED
     pace = Pace(2.0 if defect.name in mutants or not declared else 5.0, run_seconds=120.0)
-    node = Target(listener.where, "door", "", "", defect.profile, defect.kind, defect.durations, DECLARED,
-                  node_address=there, pace=pace)  # fmt: skip
+    node = NodeUnderTest(listener.where, "door", "", "", defect.profile, defect.kind, defect.durations, DECLARED,
+                         node_address=there, pace=pace)  # fmt: skip
     if not declared:
         node = undeclared_of(node)
     order = {"defect": defect.name, "route": f"tcp://{listener.where}/door", "listen": there}
@@ -151,11 +151,11 @@ async def one(defect: Defect, given: Orders, declared: bool) -> Report:
     return await kit.judge(listener)
 
 
-def undeclared_of(node: Target) -> Target:
+def undeclared_of(node: NodeUnderTest) -> NodeUnderTest:
     """The target that the command line makes of an address and a profile alone."""
     usual = EXPLICIT_PERSISTENT_ONE_SIDED if node.generations else EXPLICIT_TRANSIENT
-    return Target(node.where, node.spawner, profile=node.profile, session_type=usual, pace=node.pace,
-                  type_declared=False)  # fmt: skip
+    return NodeUnderTest(node.where, node.spawner, profile=node.profile, session_type=usual, pace=node.pace,
+                         type_declared=False)  # fmt: skip
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import pytest
 
 from ockam_fsm.conformance.report.findings import Finding, Verdict
 from ockam_fsm.conformance.report.report import Report
-from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.runtime.session.config import Durations
 from tests.conformance.defective import defective_nodes, judged, target
 from tests.conformance.defective_node import LASTING, OPTION
@@ -52,7 +52,7 @@ FOUND: Mapping[Tried, tuple[Verdict, str]] = {
 }  # fmt: skip
 
 
-def tried_on(where: str, tried: Tried) -> Target:
+def tried_on(where: str, tried: Tried) -> NodeUnderTest:
     whole = target(where, tried.kind, patience=2.0)
     return (
         replace(whole, durations=LASTING)

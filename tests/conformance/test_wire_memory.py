@@ -19,7 +19,7 @@ from ockam_fsm.conformance.wire.case_context import Run
 from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, chosen
 from ockam_fsm.conformance.wire.record import MAX_MEANING, Record
 from ockam_fsm.conformance.wire.runner import ENDED, OVER, Runner
-from ockam_fsm.conformance.wire.target import Pace, Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.raw_peer import MOST_WAITING, RawListener, pause
@@ -100,7 +100,7 @@ def test_a_run_that_waits_indefinitely_ends_at_its_limit(monkeypatch: pytest.Mon
 
 def test_nothing_is_tried_when_the_time_is_over() -> None:
     async def main() -> list[str]:
-        target = Target("127.0.0.1:1", "spawner", pace=Pace(run_seconds=-1.0))
+        target = NodeUnderTest("127.0.0.1:1", "spawner", pace=Pace(run_seconds=-1.0))
         runner = Runner(Run(target), "conform")
         await runner.attempt(chosen(target)[0], lambda: pytest.fail("it was tried"))
         return [one.reason for one in runner.findings]

@@ -11,7 +11,7 @@ import pytest
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.kit import NOT_JUDGED
-from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest
 from tests.conformance.defective import judged, our_node, target
 
 DURATIONS = "negotiation=1,keepalive=0.3,idle=2,retention=1,request=2,back-off=0.05"
@@ -27,7 +27,7 @@ def reports() -> Iterator[dict[str, Report]]:
 
 
 @contextmanager
-def our_targets(*options: str) -> Iterator[dict[str, Target]]:
+def our_targets(*options: str) -> Iterator[dict[str, NodeUnderTest]]:
     """Targets in two nodes started by their command: streams, and every kind of session that the black-box kit can
     judge."""
     waits = ("--durations", DURATIONS, "--stream", *options)

@@ -12,7 +12,7 @@ from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import Choice
 from ockam_fsm.conformance.wire.case_context import FLOOD
 from ockam_fsm.conformance.wire.initiator_kit import CASES, InitiatorKit, chosen
-from ockam_fsm.conformance.wire.target import Pace, Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.node import TcpNode
@@ -58,8 +58,8 @@ async def judged(
     listener = await RawListener.at("127.0.0.1:0")
     publishes = isinstance(defect, PublisherDefect)
     profile, kind = (GENERATION, EXPLICIT_PERSISTENT_ONE_SIDED) if publishes else (OCKAM, EXPLICIT_TRANSIENT)
-    target = Target(listener.where, "stream", profile=profile, session_type=kind, durations=DURATIONS,
-                    stream_index="stream_index", pace=Pace(PATIENCE))  # fmt: skip
+    target = NodeUnderTest(listener.where, "stream", profile=profile, session_type=kind, durations=DURATIONS,
+                           stream_index="stream_index", pace=Pace(PATIENCE))  # fmt: skip
     async with begun(defect.run, f"tcp://{listener.where}/stream") as client:
         kit = InitiatorKit(
             target, "conform", lambda done, total, name: None, client.begin, wait_seconds, Choice(tuple(only)), "stream"
@@ -128,8 +128,8 @@ def test_a_run_ends_although_a_client_requests_too_much(
 )
 def test_ours_passes_everything(client: PublisherDefect | ConsumerDefect) -> None:
     report = run(judged(client), fast=False)
-    wanted = {one.name for one in chosen(Target("", "stream", profile=GENERATION if client in PUBLISHERS else OCKAM),
-                                         role="stream")}  # fmt: skip
+    profile = GENERATION if client in PUBLISHERS else OCKAM
+    wanted = {one.name for one in chosen(NodeUnderTest("", "stream", profile=profile), role="stream")}
     found = {one.case: one.verdict for one in report.findings if one.case in wanted}
     reasons = [(one.case, one.reason) for one in report.findings if one.verdict is not Verdict.PASS]
     if client is CONSUMERS[0]:

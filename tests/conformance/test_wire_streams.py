@@ -11,7 +11,7 @@ from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import Choice
 from ockam_fsm.conformance.wire.kit import STREAM_CASES, Kit
-from ockam_fsm.conformance.wire.target import Pace, Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
@@ -71,8 +71,8 @@ async def judged(defect: Defect, only: Iterable[str], *, declared: bool = True) 
     """Judge a node with a defect, in profile `generation`, with these cases. `declared`: whether --stream is given."""
     async with node_with(defect) as where:
         stream, index = ("stream", "stream_index") if declared else ("", "")
-        target = Target(where, "generation", "echo", stream, stream_index=index, profile=GENERATION,
-                        session_type=EXPLICIT_PERSISTENT_ONE_SIDED, pace=Pace(PATIENCE, 0.01))  # fmt: skip
+        target = NodeUnderTest(where, "generation", "echo", stream, stream_index=index, profile=GENERATION,
+                               session_type=EXPLICIT_PERSISTENT_ONE_SIDED, pace=Pace(PATIENCE, 0.01))  # fmt: skip
         return await Kit(target, "conform", lambda done, total, name: None, Choice(tuple(only))).judge()
 
 
@@ -136,7 +136,9 @@ def test_without_a_service_nothing_is_applicable() -> None:
 def test_profile_ockam_has_no_publishers_but_all_the_rest() -> None:
     async def main() -> Report:
         async with node_with(FAIR[0]) as where:
-            target = Target(where, "ockam", "echo", "stream", OCKAM, EXPLICIT_TRANSIENT, stream_index="stream_index")
+            target = NodeUnderTest(
+                where, "ockam", "echo", "stream", OCKAM, EXPLICIT_TRANSIENT, stream_index="stream_index"
+            )
             return await Kit(target, "conform", lambda done, total, name: None, Choice(tuple(NAMES))).judge()
 
     report = run(main(), fast=False)

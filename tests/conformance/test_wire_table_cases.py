@@ -12,7 +12,7 @@ from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import Case
 from ockam_fsm.conformance.wire.case_context import Wire
 from ockam_fsm.conformance.wire.kit import chosen
-from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,
@@ -43,7 +43,7 @@ NOT_BY_WIRE = {
 
 
 def rows_of(kind: SessionType) -> list[Case]:
-    target = Target("", "spawner", profile=GENERATION, session_type=kind)
+    target = NodeUnderTest("", "spawner", profile=GENERATION, session_type=kind)
     return [one for one in chosen(target) if one.name.startswith("row-")]
 
 
@@ -64,11 +64,11 @@ def test_a_case_has_a_name_of_its_own(kind: SessionType) -> None:
 
 def test_types_without_a_table_to_compare_with_have_no_case() -> None:
     assert rows_of(EXPLICIT_PERSISTENT_TWO_SIDED) == []
-    assert not [one for one in chosen(Target("", "spawner", profile=OCKAM)) if one.name.startswith("row-")]
+    assert not [one for one in chosen(NodeUnderTest("", "spawner", profile=OCKAM)) if one.name.startswith("row-")]
 
 
 def test_time_is_not_judged_where_none_is_declared_and_nothing_without_an_echo_worker() -> None:
-    target = Target("", "spawner", "echo", profile=GENERATION, session_type=EXPLICIT_PERSISTENT_ONE_SIDED)
+    target = NodeUnderTest("", "spawner", "echo", profile=GENERATION, session_type=EXPLICIT_PERSISTENT_ONE_SIDED)
     cases = rows_of(EXPLICIT_PERSISTENT_ONE_SIDED)
     told = replace(target, declared=DECLARED, durations=DURATIONS)
     assert {one.name for one in cases if one.lacks(target)} == {one.name for one in cases if "time" in one.tries}
@@ -80,13 +80,13 @@ def test_time_is_not_judged_where_none_is_declared_and_nothing_without_an_echo_w
 @pytest.mark.parametrize("idle_seconds", [None, 90.0])
 def test_long_durations_are_not_judged(idle_seconds: float | None) -> None:
     durations = replace(DURATIONS, idle_seconds=idle_seconds)
-    target = Target("", "spawner", "echo", declared=DECLARED, durations=durations, session_type=TRANSIENT)
+    target = NodeUnderTest("", "spawner", "echo", declared=DECLARED, durations=durations, session_type=TRANSIENT)
     timed = [one for one in rows_of(TRANSIENT) if "time" in one.tries]
     assert {one.lacks(target) for one in timed} == {"declare at most 20 s to judge it: idle"}
 
 
 def test_a_transient_session_retains_nothing() -> None:
-    target = Target("", "spawner", "echo", declared=DECLARED - {"retention"}, durations=DURATIONS)
+    target = NodeUnderTest("", "spawner", "echo", declared=DECLARED - {"retention"}, durations=DURATIONS)
     assert not any(one.lacks(replace(target, session_type=TRANSIENT)) for one in rows_of(TRANSIENT))
     assert any(one.lacks(replace(target, session_type=PERSISTENT)) for one in rows_of(PERSISTENT))
 

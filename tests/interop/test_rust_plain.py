@@ -11,7 +11,7 @@ from ockam_fsm.conformance.report.expected_deviations import read_expected
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.wire.cases.connections import READABLE, UNREADABLE, parts
 from ockam_fsm.conformance.wire.kit import Kit
-from ockam_fsm.conformance.wire.target import Pace, Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.frames import encode_frame
@@ -101,7 +101,7 @@ def test_requests_go_on_after_a_kill_and_a_restart(tmp_path: Path) -> None:
 def test_the_kit_finds_exactly_the_known_deviations(tmp_path: Path) -> None:
     async def main() -> None:
         async with RustNode(tmp_path) as rust:
-            target = Target(rust.where, "", "echo", pace=Pace(2.0, run_seconds=50.0))
+            target = NodeUnderTest(rust.where, "", "echo", pace=Pace(2.0, run_seconds=50.0))
             report = await Kit(target, "ockam-fsm conform", lambda done, total, name: None).judge(EXPECTED)
         verdicts = {finding.case: finding.verdict for finding in report.findings}
         failed = {case for case, verdict in verdicts.items() if verdict is Verdict.FAIL}

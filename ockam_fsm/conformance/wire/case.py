@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case_context import CaseContext
-from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.kernel.text import described
 
 Try: TypeAlias = Callable[[CaseContext], Awaitable[str]]
@@ -43,7 +43,7 @@ class Case:
     run: Try
     manner: Manner
     profiles: tuple[str, ...]
-    lacks: Callable[[Target], str]
+    lacks: Callable[[NodeUnderTest], str]
     """Returns the reason not to run the case on a target; empty if there is none."""
 
 
@@ -63,7 +63,7 @@ class Choice:
 EVERYTHING = Choice()
 
 
-def nothing_lacks(target: Target) -> str:
+def nothing_lacks(target: NodeUnderTest) -> str:
     return ""
 
 
@@ -73,7 +73,7 @@ def case(
     manner: Manner = Manner.HOSTILE,
     *,
     profiles: tuple[str, ...] = ("ockam", "generation"),
-    lacks: Callable[[Target], str] = nothing_lacks,
+    lacks: Callable[[NodeUnderTest], str] = nothing_lacks,
     into: list[Case],
 ) -> Callable[[Try], Try]:
     """Append a case to the list `into`: the function, with its name and its docstring."""
@@ -87,33 +87,33 @@ def case(
     return register
 
 
-def no_echo(target: Target) -> str:
+def no_echo(target: NodeUnderTest) -> str:
     return "" if target.echo else "no echo worker is declared (--echo)"
 
 
-def no_spawner(target: Target) -> str:
+def no_spawner(target: NodeUnderTest) -> str:
     return "" if target.spawner else "no spawner is declared (--spawner)"
 
 
-def not_persistent(target: Target) -> str:
+def not_persistent(target: NodeUnderTest) -> str:
     return "" if target.session_type.persistent else "the sessions are transient"
 
 
-def undeclared(*names: str) -> Callable[[Target], str]:
+def undeclared(*names: str) -> Callable[[NodeUnderTest], str]:
     """Return a `Case.lacks` that requires these durations to be declared."""
 
-    def lacks(target: Target) -> str:
+    def lacks(target: NodeUnderTest) -> str:
         missing = [name for name in names if name not in target.declared]
         return f"not declared (--durations): {', '.join(missing)}" if missing else ""
 
     return lacks
 
 
-def no_capacity(target: Target) -> str:
+def no_capacity(target: NodeUnderTest) -> str:
     return "" if target.capacity else "the spawner's capacity is not declared (--capacity)"
 
 
-def too_large(target: Target) -> str:
+def too_large(target: NodeUnderTest) -> str:
     """The reason not to run a case that fills the spawner; empty if there is none."""
     capacity = target.capacity or 0
     why = f"the declared capacity of {capacity} is too large to fill; declare at most {MOST_CAPACITY}"

@@ -18,7 +18,7 @@ from contextlib import suppress
 
 from ockam_fsm.conformance.oracle.comparison import excerpt
 from ockam_fsm.conformance.wire.record import Record
-from ockam_fsm.conformance.wire.target import NOWHERE, Target
+from ockam_fsm.conformance.wire.target import NOWHERE, NodeUnderTest
 from ockam_fsm.kernel.errors import LocalSessionError, Portable, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.raw_peer import Ended, RawListener, RawPeer, Unreachable, now, pause
@@ -90,7 +90,7 @@ def no_connection(where: str) -> str:
     )
 
 
-def late(what: str, seconds: float, target: Target) -> Undecided:
+def late(what: str, seconds: float, target: NodeUnderTest) -> Undecided:
     """The outcome for a message that came after the patience of the run."""
     patience = target.pace.patience_seconds
     return Undecided(f"{what} came after {seconds:.1f} s, which is late, not missing; --patience is {patience:g} s")
@@ -109,7 +109,7 @@ def new_session_id(profile: Profile) -> bytes:
 class Run:
     """The state that all cases of a run share."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: NodeUnderTest) -> None:
         self.target = target
         self.deadline = now() + target.pace.run_seconds
         self.unwritable: str = ""

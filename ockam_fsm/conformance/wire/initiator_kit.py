@@ -25,7 +25,7 @@ from ockam_fsm.conformance.wire.cases import (
 from ockam_fsm.conformance.wire.initiator_context import Begin, Ended, InitiatorContext, Watched, not_known
 from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, MOST_SILENT, NOT_ON_THE_WIRE, Progress
 from ockam_fsm.conformance.wire.runner import Runner
-from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.net.raw_peer import RawListener, at_most, now, pause
 from ockam_fsm.runtime.encoding.frames import VERSION
 from ockam_fsm.tools.clock import utc_minute
@@ -50,7 +50,7 @@ CASES: Mapping[str, Sequence[Case]] = {
 `ockam`."""
 
 
-def chosen(target: Target, choice: Choice = EVERYTHING, role: str = "responder") -> list[Case]:
+def chosen(target: NodeUnderTest, choice: Choice = EVERYTHING, role: str = "responder") -> list[Case]:
     """The cases of the target's profile for a kit in this role, as selected by `choice`."""
     return choice.of(one for one in CASES[role] if target.profile.name in one.profiles)
 
@@ -59,7 +59,7 @@ class InitiatorKit:
     """One run. `begin` makes the node open a session; its hello may take `wait_seconds`."""
 
     def __init__(
-        self, target: Target, command: str, progress: Progress, begin: Begin, wait_seconds: float,
+        self, target: NodeUnderTest, command: str, progress: Progress, begin: Begin, wait_seconds: float,
         choice: Choice = EVERYTHING, role: str = "responder", ended: Ended = not_known,
     ) -> None:  # fmt: skip
         """`role`: the kit's, a key of `CASES`. `ended`: as in `InitiatorContext`."""

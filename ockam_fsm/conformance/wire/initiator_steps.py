@@ -24,7 +24,7 @@ from ockam_fsm.conformance.wire.case_context import (
     fresh,
 )
 from ockam_fsm.conformance.wire.initiator_context import SILENT, Asked, InitiatorContext
-from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.net.raw_peer import now
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.runtime.session.config import Durations
@@ -45,24 +45,24 @@ def initiator_context(context: CaseContext) -> InitiatorContext:
 # What is known of the target ------------------------------------------------------------------------------------------
 
 
-def renegotiates(target: Target) -> bool | None:
+def renegotiates(target: NodeUnderTest) -> bool | None:
     """Whether a failed session is negotiated again. None: not declared (Rule 3)."""
     if target.session_type.persistent or target.type_declared:
         return target.session_type.persistent
     return True if "back-off" in target.declared else None
 
 
-def transient(target: Target) -> str:
+def transient(target: NodeUnderTest) -> str:
     """The reason not to run a case about renegotiation; empty if there is none."""
     return "the sessions are transient" if renegotiates(target) is False else ""
 
 
-def persistent(target: Target) -> str:
+def persistent(target: NodeUnderTest) -> str:
     """The reason not to run a case about sessions that end with a failure; empty if there is none."""
     return "the sessions are persistent" if renegotiates(target) else ""
 
 
-def retries(target: Target) -> str:
+def retries(target: NodeUnderTest) -> str:
     return not_persistent(target) or undeclared(*RETRY_TIMES)(target)
 
 
@@ -75,7 +75,7 @@ def pause_seconds(durations: Durations, failures: int) -> float:
     return back_off.delay_seconds(failures, 1.0) * 1.5 + LATE_SECONDS
 
 
-def hello_seconds(target: Target, failures: int = 0) -> float:
+def hello_seconds(target: NodeUnderTest, failures: int = 0) -> float:
     """How long to wait for the next hello after `failures` failures (Rule 1)."""
     if undeclared(*RETRY_TIMES)(target):
         return TIMES_PATIENCE * target.pace.patience_seconds

@@ -45,7 +45,7 @@ from ockam_fsm.conformance.wire.client_session import find_onward
 from ockam_fsm.conformance.wire.harm import CROWDING, Harm, Restart
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.stall_detector import StallDetector
-from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.machines.vocabulary import Renegotiation
 from ockam_fsm.net.raw_peer import RawListener, at_most, beside, now, pause, together
 from ockam_fsm.net.routes import tcp
@@ -94,7 +94,7 @@ NOT_JUDGED = {
 OTHER_PROFILE = "it does not apply to profile {}, to this session type or to the declared addresses"
 
 
-def chosen(target: Target, choice: Choice = EVERYTHING) -> list[Case]:
+def chosen(target: NodeUnderTest, choice: Choice = EVERYTHING) -> list[Case]:
     """The cases of the target's profile, as selected by `choice`."""
     every = (*ALL_CASES, *table_cases.cases_of(target))
     return choice.of(one for one in every if target.profile.name in one.profiles)
@@ -104,7 +104,7 @@ class Kit:
     """One run against one target. `command`: see `Runner`. `restart`: starts the node again; None if the kit cannot."""
 
     def __init__(
-        self, target: Target, command: str, progress: Progress, choice: Choice = EVERYTHING,
+        self, target: NodeUnderTest, command: str, progress: Progress, choice: Choice = EVERYTHING,
         restart: Restart | None = None,
     ) -> None:  # fmt: skip
         self.target = target

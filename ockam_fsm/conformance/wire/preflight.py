@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ockam_fsm.conformance.wire.case_context import CaseContext, Outcome, Run, Wire, any_hello, frame, fresh
 from ockam_fsm.conformance.wire.stream_client import new_name
-from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Renegotiation
 from ockam_fsm.net.raw_peer import now, pause
@@ -55,7 +55,7 @@ def questions(run: Run) -> Iterator[Question]:
         yield Question("--stream-index", target.stream_index, encode_request(request), fresh("client"))
 
 
-async def is_there(target: Target, start: Callable[[], Awaitable[None]]) -> bool:
+async def is_there(target: NodeUnderTest, start: Callable[[], Awaitable[None]]) -> bool:
     """Whether a node sends its version byte, after `start` if it does not at first."""
     if await _greets(target):
         return True
@@ -68,7 +68,7 @@ async def is_there(target: Target, start: Callable[[], Awaitable[None]]) -> bool
     return False
 
 
-async def _greets(target: Target) -> bool:
+async def _greets(target: NodeUnderTest) -> bool:
     context = CaseContext(Run(target))
     try:
         await context.wire("preflight")
@@ -79,7 +79,7 @@ async def _greets(target: Target) -> bool:
     return True
 
 
-async def misnamed(target: Target) -> str:
+async def misnamed(target: NodeUnderTest) -> str:
     """The problems of the declared addresses; empty if each of them answers."""
     context = CaseContext(Run(target))
     try:
@@ -110,7 +110,7 @@ async def _answers(wire: Wire, asked: list[Question]) -> dict[Question, Message]
     return answers
 
 
-def _problem(target: Target, asked: Question, message: Message | None) -> str:
+def _problem(target: NodeUnderTest, asked: Question, message: Message | None) -> str:
     if message is None:
         return f"no answer from {asked.named}"
     if asked.option != "--spawner":

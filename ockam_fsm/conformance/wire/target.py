@@ -31,7 +31,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Target:
+class NodeUnderTest:
     """`where`: HOST:PORT of the node under test; where it initiates, that of the kit. `spawner`: empty if the node has
     no sessions; then it has an `echo`. `type_declared` False: the type is the usual one of the profile, undeclared.
     `durations`: only those named in `declared` are judged. `capacity`: the largest number of responders of the spawner,

@@ -18,7 +18,7 @@ from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case, too_large
 from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, NotApplicable, Undecided, Wire
 from ockam_fsm.conformance.wire.client_session import ClientSession, at_once, confirm, hello, is_bounded, session
-from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.net.raw_peer import now, pause
 
 CASES: list[Case] = []
@@ -28,7 +28,7 @@ TIMES = 3
 """How often a responder has to reply before it counts as leaked."""
 
 
-def keeps_its_place(target: Target) -> str:
+def keeps_its_place(target: NodeUnderTest) -> str:
     kept = target.session_type.persistent and target.generations
     return "a persistent responder keeps its state and its place for the retention time" if kept else ""
 

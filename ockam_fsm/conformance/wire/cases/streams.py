@@ -23,7 +23,7 @@ from ockam_fsm.conformance.wire.stream_client import (
     new_name,
     new_stream,
 )
-from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.runtime.encoding.message import Route, local
 from ockam_fsm.runtime.encoding.stream_messages import (
     CreateStream,
@@ -44,11 +44,11 @@ FAR = 1000
 """How far past the end of a log a pull begins, at least."""
 
 
-def no_stream(target: Target) -> str:
+def no_stream(target: NodeUnderTest) -> str:
     return "" if target.stream else "no stream service is declared (--stream)"
 
 
-def no_index(target: Target) -> str:
+def no_index(target: NodeUnderTest) -> str:
     return "" if target.stream_index else "no index worker is declared (--stream-index)"
 
 

@@ -26,7 +26,7 @@ from ockam_fsm.conformance.target import EndpointUnderTest
 from ockam_fsm.conformance.wire.case import Case, Manner, no_echo, undeclared
 from ockam_fsm.conformance.wire.cases.timing import LATE, MOST_SECONDS, is_bearable
 from ockam_fsm.conformance.wire.table_oracle import NOT_YET, STIMULI, Plan, walk
-from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role, SessionType
 from ockam_fsm.runtime.session.session import EXPIRED
 
@@ -48,7 +48,7 @@ TAIL: Word = (
 generation begins and goes on."""
 
 
-def cases_of(target: Target) -> Sequence[Case]:
+def cases_of(target: NodeUnderTest) -> Sequence[Case]:
     """The cases for the target's session type."""
     return _cases(target.session_type)
 
@@ -108,14 +108,14 @@ def _case(endpoint: EndpointUnderTest, edge: Edge, way: Word, tried: str, after:
     )
 
 
-def _untimed(target: Target) -> str:
+def _untimed(target: NodeUnderTest) -> str:
     full = target.capacity is not None and target.capacity < ROOM
     return no_echo(target) or (
         f"these cases need a capacity of {ROOM} responders; {target.capacity} are declared" if full else ""
     )
 
 
-def _timed(target: Target) -> str:
+def _timed(target: NodeUnderTest) -> str:
     names = ("negotiation", "idle", *(("retention",) if target.session_type.persistent else ()))
     durations = target.durations
     waits = (durations.negotiation_seconds, durations.idle_seconds, durations.retention_seconds)

@@ -17,7 +17,7 @@ from ockam_fsm.conformance.wire.case import Case, Manner, case, not_persistent, 
 from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, NotApplicable, Undecided, Wire, fresh
 from ockam_fsm.conformance.wire.cases.generations import alive, answering, read
 from ockam_fsm.conformance.wire.client_session import ClientSession, confirm, hello, next_generation, session
-from ockam_fsm.conformance.wire.target import Target
+from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.machines.vocabulary import Creation, Renegotiation, Role
 from ockam_fsm.net.raw_peer import now, pause
 from ockam_fsm.net.routes import tcp
@@ -166,7 +166,7 @@ async def falls_back(context: CaseContext) -> str:
     )
 
 
-def never_asks(target: Target) -> str:
+def never_asks(target: NodeUnderTest) -> str:
     if target.session_type.renegotiation is not Renegotiation.TWO_SIDED:
         return "only responders of two-sided sessions send hellos"
     if target.session_type.creation is Creation.IMPLICIT:
