@@ -26,7 +26,7 @@ from ockam_fsm.conformance import (
     our_end,
     our_node,
 )
-from ockam_fsm.conformance.generation.sequences import Case
+from ockam_fsm.conformance.generation.sequences import InputSequence
 from ockam_fsm.conformance.inprocess import runner as judging
 from ockam_fsm.conformance.reference.reference_end import ReferenceEnd
 from ockam_fsm.conformance.report.findings import Verdict
@@ -191,11 +191,11 @@ def test_a_call_that_does_not_return_ends_the_run() -> None:
 def test_work_of_the_kit_may_take_longer_than_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work of the kit itself, such as exploring large automata, does not count against the target's patience."""
 
-    def slowly(*arguments: object, **options: object) -> tuple[Case, ...]:
+    def slowly(*arguments: object, **options: object) -> tuple[InputSequence, ...]:
         threading.Event().wait(0.3)
         return ()
 
-    monkeypatch.setattr(judging, "cases", slowly)
+    monkeypatch.setattr(judging, "input_sequences", slowly)
     report = check_initiator(our_end, [EXPLICIT_TRANSIENT], effort=Effort(patience_seconds=0.05, examples=0))
     assert report.findings == ()
 

@@ -30,7 +30,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from ockam_fsm.conformance.generation.sequences import Case, cases
+from ockam_fsm.conformance.generation.sequences import InputSequence, input_sequences
 from ockam_fsm.conformance.inprocess.kit import declarations
 from ockam_fsm.conformance.inprocess.runner import Effort, Judge
 from ockam_fsm.conformance.oracle.attribution import rows_of
@@ -60,7 +60,7 @@ KIT = Page(
     {},
 )
 
-Rehearsed = tuple[tuple[EndpointUnderTest, Case, frozenset[str]], ...]
+Rehearsed = tuple[tuple[EndpointUnderTest, InputSequence, frozenset[str]], ...]
 
 
 def wrong_end(machine: SessionMachine) -> Make:
@@ -80,7 +80,7 @@ def rehearsed(kind: SessionType, role: Role) -> Rehearsed:
     for declared in declarations(kind, role):
         judge = Judge(declared, our_end, EFFORT)
         known = judge.stimuli
-        for case in cases(declared, ReferenceEnd.features, thorough=EFFORT.thorough):
+        for case in input_sequences(declared, ReferenceEnd.features, thorough=EFFORT.thorough):
             steps = judge.run(known[name] for name in case.word)
             assert judge.settle(steps), judge.findings
             found.append((declared, case, frozenset(row for step in steps for row in rows_of(step.fired))))

@@ -28,7 +28,7 @@ _PROBES: Word = ("data in an ended generation", "data in the generation before")
 LATER: Word = (*_PROBES, *WAIT, *WAIT, QUIET.name, *_PROBES)
 
 
-class Case(NamedTuple):
+class InputSequence(NamedTuple):
     """One test sequence: a word to a state, the tried inputs, and a word that reveals the next state."""
 
     way: Word
@@ -109,7 +109,9 @@ def _chosen(distinguished: dict[Word, int]) -> Iterator[Word]:
         left &= ~distinguished[word]
 
 
-def cases(endpoint: EndpointUnderTest, features: frozenset[Feature], *, thorough: bool) -> Iterator[Case]:
+def input_sequences(
+    endpoint: EndpointUnderTest, features: frozenset[Feature], *, thorough: bool
+) -> Iterator[InputSequence]:
     """Every transition, followed by words that reveal the next state; then all inputs without effect.
 
     Not `thorough`: one transition for each input and each cell of the table, and one for each value of each counter
@@ -127,18 +129,20 @@ def cases(endpoint: EndpointUnderTest, features: frozenset[Feature], *, thorough
 _HELLO, _CONFIRM, _LOST = "newer hello", "confirming keepalive", "lower layer lost"
 _ANOTHER, _BEYOND = (one.name for one in HOSTS)
 _HOSTS = (
-    Case((_HELLO,), (_ANOTHER,), WAIT),
-    Case((_HELLO, _CONFIRM, _ANOTHER), (_CONFIRM,), WAIT),
-    Case((_HELLO, _ANOTHER), (_BEYOND,), (_CONFIRM, *WAIT)),
-    Case((_HELLO, _ANOTHER), ("close",), (_ANOTHER, _BEYOND)),
-    Case((_HELLO, *("repeated hello",) * 10), (_ANOTHER,), (_BEYOND,)),
-    Case((_HELLO, *("garbage at the contact address", "a hello without a return route") * 10), (_ANOTHER,), (_BEYOND,)),
-    Case((_HELLO,) * 10, (_ANOTHER,), (_BEYOND,)),
+    InputSequence((_HELLO,), (_ANOTHER,), WAIT),
+    InputSequence((_HELLO, _CONFIRM, _ANOTHER), (_CONFIRM,), WAIT),
+    InputSequence((_HELLO, _ANOTHER), (_BEYOND,), (_CONFIRM, *WAIT)),
+    InputSequence((_HELLO, _ANOTHER), ("close",), (_ANOTHER, _BEYOND)),
+    InputSequence((_HELLO, *("repeated hello",) * 10), (_ANOTHER,), (_BEYOND,)),
+    InputSequence(
+        (_HELLO, *("garbage at the contact address", "a hello without a return route") * 10), (_ANOTHER,), (_BEYOND,)
+    ),
+    InputSequence((_HELLO,) * 10, (_ANOTHER,), (_BEYOND,)),
 )
 """Several responders of a host, its last place, and hellos that must not take a place: repeated and wrong ones."""
 
 
-def _covers(endpoint: EndpointUnderTest, automaton: Automaton, thorough: bool) -> Iterator[Case]:
+def _covers(endpoint: EndpointUnderTest, automaton: Automaton, thorough: bool) -> Iterator[InputSequence]:
     telling, met = identifiers(endpoint), set[Hashable]()
     endings = filled, *_ = tuple(_endings(endpoint, automaton))
     for state in sorted(range(len(automaton.edges)), key=lambda one: any(map(_asks, automaton.words[one]))):
@@ -150,7 +154,7 @@ def _covers(endpoint: EndpointUnderTest, automaton: Automaton, thorough: bool) -
             )
             if not automaton.is_loud(state, edge):
                 continue
-            case = Case((*word, NOT_YET.name), (name,), LATER)
+            case = InputSequence((*word, NOT_YET.name), (name,), LATER)
             if not news <= met:
                 yield from (case._replace(tail=ending) for ending in endings)
                 for crowded in _crowded(case, endpoint.requests):
@@ -180,7 +184,7 @@ def _asks(name: str) -> bool:
     return name.startswith("request")
 
 
-def _crowded(case: Case, times: int) -> Iterator[Case]:
+def _crowded(case: InputSequence, times: int) -> Iterator[InputSequence]:
     """The case with the largest number of open requests: in place of one request, and just before the tried input."""
     requests = [name for name in (*case.way, *case.tried) if _asks(name)]
     if not requests:
@@ -190,13 +194,13 @@ def _crowded(case: Case, times: int) -> Iterator[Case]:
         many = ((name, MOMENT.name) * (times - 1) if name in requests else () for name in word)
         return tuple(one for name, others in zip(word, many, strict=True) for one in (*others, name))
 
-    yield Case(more(case.way), more(case.tried), case.tail)
+    yield InputSequence(more(case.way), more(case.tried), case.tail)
     yield case._replace(way=(*case.way[:-1], *(MOMENT.name, requests[-1]) * (times - 1), *case.way[-1:]))
 
 
 def _silences(
     endpoint: EndpointUnderTest, automaton: Automaton, features: frozenset[Feature], thorough: bool
-) -> Iterator[Case]:
+) -> Iterator[InputSequence]:
     """Send all silent and hostile inputs in one sequence for each state; on failure each is tried alone (`alone`)."""
     telling, met = identifiers(endpoint), set()
     hostile = tuple(one.name for one in hostile_to(features))
@@ -207,10 +211,10 @@ def _silences(
             continue
         met.add(about)
         for tail in _tails(telling[state], thorough):
-            yield Case((*word, NOT_YET.name), (*hostile, *silent), tail)
+            yield InputSequence((*word, NOT_YET.name), (*hostile, *silent), tail)
 
 
-def alone(case: Case) -> Iterator[Case]:
+def alone(case: InputSequence) -> Iterator[InputSequence]:
     """The same case for each of its tried inputs alone."""
     for name in case.tried:
         yield case._replace(tried=(name,))

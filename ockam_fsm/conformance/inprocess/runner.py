@@ -15,7 +15,7 @@ from itertools import pairwise
 from ockam_fsm.conformance.generation.hostile import HOSTILE, hostile_to
 from ockam_fsm.conformance.generation.peer import Stimulus
 from ockam_fsm.conformance.generation.random_runs import choices, shortest
-from ockam_fsm.conformance.generation.sequences import Case, alone, cases
+from ockam_fsm.conformance.generation.sequences import InputSequence, alone, input_sequences
 from ockam_fsm.conformance.generation.stimuli import HOSTS, stimuli_of
 from ockam_fsm.conformance.inprocess.chart import reproduction
 from ockam_fsm.conformance.inprocess.lockstep import Lockstep
@@ -96,7 +96,7 @@ class Judge:
         if features is None:
             return
         known = self.stimuli
-        for case in cases(self.endpoint, features, thorough=self.effort.thorough):
+        for case in input_sequences(self.endpoint, features, thorough=self.effort.thorough):
             if self.stopped:
                 return
             if not self._holds(case, known) and len(case.tried) > 1:
@@ -104,7 +104,7 @@ class Judge:
         if not self.endpoint.remembered:
             self._search(features, self.effort.examples)
 
-    def _ask_alone(self, case: Case, known: Mapping[str, Stimulus]) -> None:
+    def _ask_alone(self, case: InputSequence, known: Mapping[str, Stimulus]) -> None:
         """Find the silent input that caused a failure. A difference that shows only later, and not without the input,
         is attributed to the input's clause."""
         for one in alone(case):
@@ -118,7 +118,7 @@ class Judge:
         steps = self.run(stimuli)
         return bool(steps) and not steps[-1].parted
 
-    def _holds(self, case: Case, known: Mapping[str, Stimulus]) -> bool:
+    def _holds(self, case: InputSequence, known: Mapping[str, Stimulus]) -> bool:
         return self.settle(self.run(known[name] for name in case.word))
 
     def _search(self, features: frozenset[Feature], examples: int) -> None:

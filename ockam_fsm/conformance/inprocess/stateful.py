@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ockam_fsm.conformance.generation.automaton import Word
 from ockam_fsm.conformance.generation.hostile import hostile_to
 from ockam_fsm.conformance.generation.peer import Stimulus
-from ockam_fsm.conformance.generation.sequences import cases
+from ockam_fsm.conformance.generation.sequences import input_sequences
 from ockam_fsm.conformance.generation.stimuli import HOSTS, stimuli_of
 from ockam_fsm.conformance.inprocess.chart import reproduction
 from ockam_fsm.conformance.inprocess.lockstep import Lockstep
@@ -111,7 +111,7 @@ def _stimuli(endpoint: EndpointUnderTest, make: Make) -> tuple[Stimulus, ...]:
 
 def _ways(endpoint: EndpointUnderTest, make: Make) -> list[Word]:
     """Test sequences to the states of the table, the shortest first, since Hypothesis shrinks to the first."""
-    ways = {one.way for one in cases(endpoint, make(endpoint).features, thorough=False)} | {()}
+    ways = {one.way for one in input_sequences(endpoint, make(endpoint).features, thorough=False)} | {()}
     return sorted((way for way in ways if len(way) <= MOST_WORDS), key=lambda way: (len(way), way))
 
 
