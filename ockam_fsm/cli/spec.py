@@ -19,7 +19,7 @@ import typer
 
 from ockam_fsm.cli.app import DIFFERS, OK, JsonOption, command, err, fail, out, print_json, unknown
 from ockam_fsm.cli.shared.pins import MANIFEST, pinned, write
-from ockam_fsm.tools.tlc import Found, TlcError, require, run
+from ockam_fsm.tools.tlc import TlcError, TlcResult, require, run
 
 SECTION = "tlc"
 CORES = os.cpu_count() or 1
@@ -123,7 +123,7 @@ def checked(job: Job, report: Callable[[Any], None]) -> dict[str, Any]:
         return {"error": (error.fact, error.remedy)}
 
 
-def _entry(name: str, found: Found) -> dict[str, Any]:
+def _entry(name: str, found: TlcResult) -> dict[str, Any]:
     whole, exact = found.verdict == "PROVED", found.kind in ("invariant", "step")
     return {
         "name": name,

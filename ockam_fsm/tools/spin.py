@@ -40,7 +40,7 @@ class SpinError(Error, RuntimeError):
 
 
 @dataclass(frozen=True)
-class Found:
+class SpinResult:
     """The result of SPIN. `violated`: the violated assertion, empty if all hold; `steps`: length of its counterexample.
 
     `transitions` excludes the initial state. `seconds` and `megabytes` are those of the search, `compiling_seconds` is
@@ -68,7 +68,7 @@ def require() -> None:
             raise SpinError(f"There is no {program}.", f"Install it: `apt-get install {package}`, or run `make spin`.")
 
 
-def run(model: str, optimised: bool = False) -> Found:
+def run(model: str, optimised: bool = False) -> SpinResult:
     """Check a model, given as text. `optimised`: compile for speed, which pays for models of many million states.
 
     Raises:
@@ -83,10 +83,10 @@ def run(model: str, optimised: bool = False) -> Found:
         _do(folder, "gcc", "-O2" if optimised else "-O0", *COMPILED, "-o", "pan", "pan.c")
         compiled = time.monotonic()
         output, megabytes = _searched(folder)
-        return judged(output, time.monotonic() - compiled, megabytes, compiled - began)
+        return parse_output(output, time.monotonic() - compiled, megabytes, compiled - began)
 
 
-def judged(output: str, seconds: float = 0.0, megabytes: int = 0, compiling_seconds: float = 0.0) -> Found:
+def parse_output(output: str, seconds: float = 0.0, megabytes: int = 0, compiling_seconds: float = 0.0) -> SpinResult:
     """Parse the output of `pan`.
 
     Raises:
@@ -98,7 +98,7 @@ def judged(output: str, seconds: float = 0.0, megabytes: int = 0, compiling_seco
         raise SpinError(f"SPIN has no verdict: {' / '.join(output.splitlines()[-4:])}", "Run SPIN by hand to see more.")
     states, transitions, depth = (int(found[1]) for found in counts)
     broken, steps = (violated[1], int(violated[2]) + 1) if violated else ("", None)
-    return Found(states, transitions - 1, depth, broken, steps, seconds, megabytes, compiling_seconds)
+    return SpinResult(states, transitions - 1, depth, broken, steps, seconds, megabytes, compiling_seconds)
 
 
 def _do(folder: Path, *command: str) -> None:

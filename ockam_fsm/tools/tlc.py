@@ -52,7 +52,7 @@ class TlcError(Error, RuntimeError):
 
 
 @dataclass(frozen=True)
-class Found:
+class TlcResult:
     """The result of TLC. `steps`: length of the counterexample, None without one. `transitions` excludes the initial
     state. `printed`: the output of the model itself, without the messages of TLC.
     """
@@ -86,7 +86,7 @@ def require() -> tuple[str, Path]:
 
 def run(
     model: Path, root: Path, workers: int = 1, limit_seconds: float = LIMIT_SECONDS, graph: Path | None = None
-) -> Found:
+) -> TlcResult:
     """Check the model in the file `model` (`.tla`, its `.cfg` beside it); `root` has the modules that it extends.
 
     `graph`: a file `.dot` to which TLC writes the state graph.
@@ -105,7 +105,7 @@ def run(
         ]  # fmt: skip
         began = time.monotonic()
         output, megabytes = _output(command, model.resolve().parent, Path(scratch) / "output", limit_seconds)
-        return judged(output, model.stem, time.monotonic() - began, megabytes)
+        return parse_output(output, model.stem, time.monotonic() - began, megabytes)
 
 
 def _dump(graph: Path | None) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ def _exit(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def judged(output: str, name: str, seconds: float = 0.0, megabytes: int = 0) -> Found:
+def parse_output(output: str, name: str, seconds: float = 0.0, megabytes: int = 0) -> TlcResult:
     """Parse the output of TLC.
 
     Raises:
@@ -166,7 +166,7 @@ def judged(output: str, name: str, seconds: float = 0.0, megabytes: int = 0) -> 
         raise _no_verdict(output, name)
     generated, distinct = (int(group.replace(",", "")) for group in stats[-1].groups())
     trace = tuple(_steps(messages))
-    return Found(
+    return TlcResult(
         "REFUTED" if kinds else "PROVED",
         kinds[0] if kinds else "",
         distinct,

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from ockam_fsm.cli import app
 from ockam_fsm.cli import spec as command
 from ockam_fsm.cli.shared.pins import MANIFEST
-from ockam_fsm.tools.tlc import Found, TlcError
+from ockam_fsm.tools.tlc import TlcError, TlcResult
 
-HOLDS = Found("PROVED", "", 935, 5068, None, (), 1.0, 180)
+HOLDS = TlcResult("PROVED", "", 935, 5068, None, (), 1.0, 180)
 AS_PINNED = {"name": "MCExplicitTransient", "verdict": "PROVED", "states": 935, "transitions": 5068, "steps": None}
 OF_ANOTHER = {"name": "explicit-transient:lossy", "states": 935}
 
@@ -40,7 +40,7 @@ def test_as_pinned(root: Path) -> None:
 
 
 def test_another_count_differs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = Found("PROVED", "", 934, 5068, None, (), 1.0, 180)
+    other = TlcResult("PROVED", "", 934, 5068, None, (), 1.0, 180)
     monkeypatch.setattr(command, "run", lambda model, folder, threads: other)
     result = invoked(root, "MCExplicitTransient")
     assert result.exit_code == 1
@@ -104,9 +104,9 @@ def test_a_file_that_is_no_manifest_is_not_overwritten(root: Path, text: str) ->
 
 
 def test_only_a_shortest_counterexample_has_a_length() -> None:
-    lasso = command._entry("MC", Found("REFUTED", "temporal", 812, 2107, 4, ("Init", "Next"), 1.0, 180))
+    lasso = command._entry("MC", TlcResult("REFUTED", "temporal", 812, 2107, 4, ("Init", "Next"), 1.0, 180))
     assert (lasso["steps"], lasso["trace"], lasso["states"]) == (None, [], None)
-    short = command._entry("MC", Found("REFUTED", "step", 20, 24, 4, ("Init", "Next"), 1.0, 180))
+    short = command._entry("MC", TlcResult("REFUTED", "step", 20, 24, 4, ("Init", "Next"), 1.0, 180))
     assert (short["steps"], short["trace"], short["states"]) == (4, ["Init", "Next"], None)
 
 

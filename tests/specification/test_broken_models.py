@@ -37,7 +37,7 @@ def change(folder: Path, name: str, right: str, wrong: str) -> None:
     file.write_text(text.replace(right, wrong))
 
 
-def broken(folder: Path, name: str, right: str, wrong: str, model: str = MODEL) -> tlc.Found:
+def broken(folder: Path, name: str, right: str, wrong: str, model: str = MODEL) -> tlc.TlcResult:
     change(folder, name, right, wrong)
     return tlc.run(folder / "models" / f"{model}.tla", folder)
 

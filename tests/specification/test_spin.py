@@ -19,7 +19,7 @@ from ockam_fsm.machines.vocabulary import Effect, Role, SessionType, State
 from ockam_fsm.projections.promela import SAFETY, WITNESS, to_promela
 from ockam_fsm.specification.promela_files import model_of, texts
 from ockam_fsm.specification.table_world import pair_config_of, table_world
-from ockam_fsm.tools.spin import Found, run
+from ockam_fsm.tools.spin import SpinResult, run
 from tests.specification.test_table_world import REJECTED, checked, only
 
 pytestmark = pytest.mark.thorough
@@ -53,7 +53,7 @@ def wrong() -> Iterator[tuple[str, str, PairConfig]]:
 WRONG = list(wrong())
 
 
-def opinion(config: PairConfig, *asserted: str) -> Found:
+def opinion(config: PairConfig, *asserted: str) -> SpinResult:
     return run(to_promela(model_of(lossy(config), asserted or SAFETY), "a test"))
 
 

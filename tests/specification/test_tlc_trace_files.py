@@ -14,7 +14,7 @@ from ockam_fsm.cli import app
 from ockam_fsm.projections.tla import literal
 from ockam_fsm.specification.tlc_traces import Unjudged, judge, parts_of
 from ockam_fsm.tools import tlc
-from ockam_fsm.tools.tlc import Found
+from ockam_fsm.tools.tlc import TlcResult
 
 ROOT = Path(__file__).parents[2]
 LIFE = ROOT / "spec" / "traces" / "accepted" / "life.jsonl"
@@ -24,16 +24,16 @@ FOUND = json.loads(GAP.read_text().splitlines()[0])["line"]
 """The line that must be reported; the header and the records before it are explained."""
 
 
-def explaining(*furthest: int) -> Callable[..., Found]:
+def explaining(*furthest: int) -> Callable[..., TlcResult]:
     """Return a fake TLC that explains this many records of each trace and keeps its model."""
 
-    def run(model: Path, root: Path) -> Found:
+    def run(model: Path, root: Path) -> TlcResult:
         run.text = model.read_text()  # type: ignore[attr-defined]
         run.cfg = model.with_suffix(".cfg").read_text()  # type: ignore[attr-defined]
         lines = [
             f'<<"explained", {which}, {line}>>' for which, many in enumerate(furthest, 1) for line in range(1, many + 1)
         ]
-        return Found("PROVED", "", 1, 0, None, (), 0.1, 1, "\n".join(lines))
+        return TlcResult("PROVED", "", 1, 0, None, (), 0.1, 1, "\n".join(lines))
 
     return run
 

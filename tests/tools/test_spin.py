@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ockam_fsm.tools.spin import SpinError, judged, run
+from ockam_fsm.tools.spin import SpinError, parse_output, run
 
 HOLDS = """
 (Spin Version 6.5.2 -- 6 December 2019)
@@ -23,20 +23,20 @@ State-vector 100 byte, depth reached 3, errors: 1
 
 
 def test_counts_are_read() -> None:
-    found = judged(HOLDS)
+    found = parse_output(HOLDS)
     assert (found.states, found.transitions, found.depth) == (935, 5068, 15)
     assert (found.violated, found.steps) == ("", None)
 
 
 def test_a_violation_is_read() -> None:
-    found = judged(BROKEN)
+    found = parse_output(BROKEN)
     assert (found.violated, found.steps) == ("breaks_S16", 4)
 
 
 @pytest.mark.parametrize("output", ["", "pan: out of memory", HOLDS.replace("errors: 0", "errors: 1"), HOLDS[:90]])
 def test_no_verdict_is_an_error(output: str) -> None:
     with pytest.raises(SpinError, match="no verdict"):
-        judged(output)
+        parse_output(output)
 
 
 def test_a_missing_program_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

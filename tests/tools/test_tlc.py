@@ -32,7 +32,7 @@ STEPS = (
 
 
 def test_a_model_that_holds() -> None:
-    found = tlc.judged(output_of((2193, "Model checking completed."), STATS), "MC", 1.5, 180)
+    found = tlc.parse_output(output_of((2193, "Model checking completed."), STATS), "MC", 1.5, 180)
     assert (found.verdict, found.states, found.transitions, found.steps) == ("PROVED", 935, 5068, None)
     assert (found.seconds, found.megabytes, found.trace) == (1.5, 180, ())
 
@@ -41,20 +41,20 @@ def test_a_model_that_holds() -> None:
     ("number", "kind"), [(2107, "invariant"), (2110, "invariant"), (2112, "step"), (2116, "temporal")]
 )
 def test_a_model_that_is_refuted(number: int, kind: str) -> None:
-    found = tlc.judged(output_of((number, "it does not hold"), *STEPS, STATS), "MC")
+    found = tlc.parse_output(output_of((number, "it does not hold"), *STEPS, STATS), "MC")
     assert (found.verdict, found.kind, found.steps) == ("REFUTED", kind, 1)
     assert found.trace[1].startswith("Order line 1")
 
 
 def test_large_counts_have_commas() -> None:
     stats = (2199, "1,471,719 states generated (9,999 s/min), 223,675 distinct states found (1 ds/min), 0 left")
-    assert tlc.judged(output_of((2193, ""), stats), "MC").states == 223_675
+    assert tlc.parse_output(output_of((2193, ""), stats), "MC").states == 223_675
 
 
 @pytest.mark.parametrize("output", ["", "Error: out of memory\n", output_of(STATS), output_of((2193, "completed"))])
 def test_an_output_without_verdict_is_an_error(output: str) -> None:
     with pytest.raises(tlc.TlcError, match="TLC has no verdict on MC"):
-        tlc.judged(output, "MC")
+        tlc.parse_output(output, "MC")
 
 
 def overflowing(text: str) -> str:
@@ -83,7 +83,7 @@ to an element in its putative domain."""
 @pytest.mark.parametrize("text", [IN_A_STEP, IN_AN_INITIAL_STATE], ids=["step", "initial state"])
 def test_a_stack_overflow_is_named(text: str) -> None:
     with pytest.raises(tlc.TlcError) as error:
-        tlc.judged(overflowing(text), "MC")
+        tlc.parse_output(overflowing(text), "MC")
     assert error.value.fact == "TLC ended with a StackOverflowError on MC: it needs more stack than 65536 KiB."
     assert "raise STACK_KILOBYTES" in error.value.remedy
 
