@@ -64,7 +64,7 @@ class Record(NamedTuple):
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-class Found(NamedTuple):
+class FetchedRecord(NamedTuple):
     """A record that was read."""
 
     offset: int
@@ -87,7 +87,7 @@ class PartitionReader(Protocol):
     def seek(self, offset: int) -> None:
         """Continue with the first record at or after an offset."""
 
-    def take(self, most: int) -> list[Found]:
+    def take(self, most: int) -> list[FetchedRecord]:
         """Return at least one and at most `most` records; an empty list at the end."""
 
     def close(self) -> None: ...
@@ -108,7 +108,7 @@ class Client(Protocol):
     def reader(self, topic: str, partition: int) -> PartitionReader: ...
 
 
-def everything(reader: PartitionReader, start: int) -> Iterator[Found]:
+def everything(reader: PartitionReader, start: int) -> Iterator[FetchedRecord]:
     """Iterate over the records from an offset to the end."""
     reader.seek(start)
     while not reader.at_end:
@@ -339,7 +339,7 @@ class _Reader:
         self.at_end = False
         self._client.asked("reading", lambda: self._consumer.assign([self._place(offset)]))
 
-    def take(self, most: int) -> list[Found]:
+    def take(self, most: int) -> list[FetchedRecord]:
         deadline = monotonic() + self._timeout
         while monotonic() < deadline:
             first = self._client.asked("reading", lambda: self._consumer.poll(POLL_SECONDS))
@@ -363,6 +363,6 @@ class _Reader:
             self._consumer.close()
 
 
-def _found(message: Any) -> Found:
+def _found(message: Any) -> FetchedRecord:
     headers = tuple((name, value or b"") for name, value in message.headers() or ())
-    return Found(message.offset(), message.key() or b"", message.value() or b"", headers)
+    return FetchedRecord(message.offset(), message.key() or b"", message.value() or b"", headers)

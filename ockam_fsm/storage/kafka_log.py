@@ -30,7 +30,7 @@ from ockam_fsm.storage.interface import Entry, StorageError, StorageRefused, Sto
 from ockam_fsm.storage.kafka_client import (
     TAKEN,
     Client,
-    Found,
+    FetchedRecord,
     PartitionReader,
     Record,
     TransactionalProducer,
@@ -150,7 +150,7 @@ class KafkaLog:
         finally:
             reader.close()
 
-    def _note(self, found: Found) -> None:
+    def _note(self, found: FetchedRecord) -> None:
         headers = dict(found.headers)
         if PUBLISHER in headers:
             self.numbers[headers[PUBLISHER]] = int.from_bytes(headers[NUMBER])

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from ockam_fsm.storage.interface import Fenced, StorageUnavailable
-from ockam_fsm.storage.kafka_client import Found, PartitionReader, Place, Record, TransactionalProducer
+from ockam_fsm.storage.kafka_client import FetchedRecord, PartitionReader, Place, Record, TransactionalProducer
 
 
 @dataclass
 class Partition:
-    found: list[Found] = field(default_factory=list)
+    found: list[FetchedRecord] = field(default_factory=list)
     next: int = 0
 
 
@@ -75,7 +75,7 @@ class _Producer:
 
     def _written(self, record: Record) -> int:
         partition = self._cluster.topics[record.topic][record.partition]
-        partition.found.append(Found(partition.next, record.key or b"", record.value, record.headers))
+        partition.found.append(FetchedRecord(partition.next, record.key or b"", record.value, record.headers))
         partition.next += 1
         return partition.next - 1
 
@@ -93,7 +93,7 @@ class _Reader:
         self._offset = offset
         self.at_end = False
 
-    def take(self, most: int) -> list[Found]:
+    def take(self, most: int) -> list[FetchedRecord]:
         there = [found for found in self._partition.found if found.offset >= self._offset]
         self.at_end = len(there) <= most
         if there[:most]:
