@@ -22,7 +22,7 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from ockam_fsm.cli.app import DIFFERS, INTERRUPTED, OK, USAGE, JsonOption, command, err, fail, out, print_json
-from ockam_fsm.cli.shared.check_output import Pair, as_json, is_good, is_open, print_results
+from ockam_fsm.cli.shared.check_output import CheckedWorld, as_json, is_good, is_open, print_results
 from ockam_fsm.cli.shared.pins import require
 from ockam_fsm.cli.shared.world_index import (
     ALL,
@@ -132,14 +132,14 @@ def _require(backend: BackendName, pin: Path | None, whole: bool) -> None:
         require(pin)
 
 
-def _report(pairs: Sequence[Pair], json_wanted: bool) -> None:
+def _report(pairs: Sequence[CheckedWorld], json_wanted: bool) -> None:
     if json_wanted:
         print_json(as_json(pairs))
     else:
         print_results(pairs, out())
 
 
-def _finish(pairs: Sequence[Pair], pin: Path | None) -> None:
+def _finish(pairs: Sequence[CheckedWorld], pin: Path | None) -> None:
     refuted = [one for one, result in pairs if not is_good(one, result) and not is_open(one, result)]
     undetermined = [one for one, result in pairs if is_open(one, result)]
     if pin is not None and not refuted and not undetermined:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ockam_fsm.cli.shared.world_index import Candidate
 
-Pair: TypeAlias = tuple[Candidate, dict[str, Any]]
+CheckedWorld: TypeAlias = tuple[Candidate, dict[str, Any]]
 
 MANY = 8
 """A longer table lists for each world only the bounds that cut the search; a shorter one lists all bounds."""
@@ -34,7 +34,7 @@ def is_open(one: Candidate, result: Mapping[str, Any]) -> bool:
     return (result["limit_hit"] is not None or nothing) and bool(verdict == "UNDETERMINED")
 
 
-def judged(one: Candidate, result: Mapping[str, Any]) -> Mapping[str, Any]:
+def rejecting_result(one: Candidate, result: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the result of the property that must reject this known-bad machine."""
     found: Mapping[str, Any] = next(p for p in result["properties"] if p["id"] == one.rejected_by)
     return found
@@ -42,7 +42,7 @@ def judged(one: Candidate, result: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def known_bad_verdict(one: Candidate, result: Mapping[str, Any]) -> str:
     """Return REFUTED if its own property rejects it (a missing witness counts), else the verdict of that property."""
-    verdict = str(judged(one, result)["verdict"])
+    verdict = str(rejecting_result(one, result)["verdict"])
     return "REFUTED" if verdict == "MISSING" else verdict
 
 
@@ -56,7 +56,7 @@ def trace_length(found: Mapping[str, Any]) -> int | None:
 WORLD_FIELDS = ("bounds", "states", "transitions", "depth", "verdict", "properties", "never_taken", "seconds")
 
 
-def as_json(pairs: Sequence[Pair]) -> dict[str, Any]:
+def as_json(pairs: Sequence[CheckedWorld]) -> dict[str, Any]:
     """Return the object that `check --json` prints."""
     return {
         "worlds": [
@@ -69,7 +69,7 @@ def as_json(pairs: Sequence[Pair]) -> dict[str, Any]:
                 "name": one.name,
                 "verdict": known_bad_verdict(one, result),
                 "property": one.rejected_by,
-                "trace_length": trace_length(judged(one, result)),
+                "trace_length": trace_length(rejecting_result(one, result)),
             }
             for one, result in pairs
             if one.rejected_by
@@ -80,7 +80,7 @@ def as_json(pairs: Sequence[Pair]) -> dict[str, Any]:
 # Text -----------------------------------------------------------------------------------------------------------------
 
 
-def print_results(pairs: Sequence[Pair], console: Console) -> None:
+def print_results(pairs: Sequence[CheckedWorld], console: Console) -> None:
     """Print the tables, then the failures, then one line that sums up."""
     worlds = [pair for pair in pairs if not pair[0].rejected_by]
     bad = [pair for pair in pairs if pair[0].rejected_by]
@@ -100,7 +100,7 @@ def _verdict(word: str) -> Text:
     return Text(word, style=STYLES[word])
 
 
-def _world_lines(pairs: Sequence[Pair]) -> Iterator[RenderableType]:
+def _world_lines(pairs: Sequence[CheckedWorld]) -> Iterator[RenderableType]:
     """One line for each world, under its type, and its bounds beneath; the figures fit 80 columns."""
     width = max(len(_within_type(one)) for one, _ in pairs) + 2
     heads = f"{'states':>10}{'transitions':>13}{'depth':>7}{'seconds':>9}"
@@ -134,14 +134,14 @@ def bounds_text(bounds: Mapping[str, Any]) -> str:
     return " ".join(name if limit == "unlimited" else f"{name}={limit}" for name, limit in named)
 
 
-def _known_bad_table(pairs: Sequence[Pair]) -> Table:
+def _known_bad_table(pairs: Sequence[CheckedWorld]) -> Table:
     table = Table(title="Known-bad machines: each must be rejected", title_justify="left", box=None, pad_edge=False)
     for name in ("machine", "verdict", "by"):
         table.add_column(name, no_wrap=True)
     table.add_column("steps", justify="right", no_wrap=True)
     table.add_column("consequence")
     for one, result in pairs:
-        found = judged(one, result)
+        found = rejecting_result(one, result)
         steps = trace_length(found)
         counted = "never" if found["verdict"] == "MISSING" else "-" if steps is None else str(steps)
         table.add_row(one.name, _verdict(found["verdict"]), one.rejected_by, counted, one.because)
@@ -185,7 +185,7 @@ def bounds_flag(name: str, limit: object) -> str:
     return f"{name.removeprefix('order ').removeprefix('fault ')}={limit}"
 
 
-def _summary(worlds: Sequence[Pair], bad: Sequence[Pair]) -> Text:
+def _summary(worlds: Sequence[CheckedWorld], bad: Sequence[CheckedWorld]) -> Text:
     parts = []
     if worlds:
         proved = sum(is_good(*pair) for pair in worlds)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ockam_fsm.cli.app import fail
-from ockam_fsm.cli.shared.check_output import Pair, judged, known_bad_verdict, trace_length
+from ockam_fsm.cli.shared.check_output import CheckedWorld, known_bad_verdict, rejecting_result, trace_length
 from ockam_fsm.kernel.files import read_whole, write_whole
 
 MANIFEST = Path("spec/manifest.json")
@@ -25,7 +25,7 @@ LABEL = (
 SECTIONS = ("worlds", "known_bad", "tlc")
 
 
-def pins(pairs: Sequence[Pair]) -> dict[str, list[dict[str, Any]]]:
+def pins(pairs: Sequence[CheckedWorld]) -> dict[str, list[dict[str, Any]]]:
     """Return the pinned part of the results of `check all`, by section."""
     return {
         "worlds": [_world(pair) for pair in pairs if not pair[0].rejected_by],
@@ -33,16 +33,16 @@ def pins(pairs: Sequence[Pair]) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _world(pair: Pair) -> dict[str, Any]:
+def _world(pair: CheckedWorld) -> dict[str, Any]:
     one, result = pair
     fields = ("bounds", "states", "transitions", "depth", "verdict")
     verdicts = {found["id"]: found["verdict"] for found in result["properties"]}
     return {"name": one.name} | {field: result[field] for field in fields} | {"properties": verdicts}
 
 
-def _known_bad(pair: Pair) -> dict[str, Any]:
+def _known_bad(pair: CheckedWorld) -> dict[str, Any]:
     one, result = pair
-    found = judged(one, result)
+    found = rejecting_result(one, result)
     steps = trace_length(found)
     return {
         "name": one.name,
