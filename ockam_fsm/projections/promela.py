@@ -46,7 +46,7 @@ WITNESS = ("reaches_W1",)
 
 
 @dataclass(frozen=True)
-class Side:
+class PromelaEnd:
     """One end: its table, its limits, and how often each order may be given (None: without bound)."""
 
     machine: AnyMachine
@@ -59,8 +59,8 @@ class PairModel:
     """The parts of a model. `generations` and `spawns` are the bounds of its world."""
 
     title: str
-    initiator: Side
-    responder: Side
+    initiator: PromelaEnd
+    responder: PromelaEnd
     persistent: bool
     two_sided: bool
     generations: int
@@ -68,7 +68,7 @@ class PairModel:
     asserted: tuple[str, ...] = SAFETY
 
     @property
-    def sides(self) -> tuple[tuple[str, Side], ...]:
+    def sides(self) -> tuple[tuple[str, PromelaEnd], ...]:
         return ("initiator", self.initiator), ("responder", self.responder)
 
 
@@ -142,7 +142,7 @@ def _budgets(model: PairModel) -> Iterator[str]:
 # Rows -----------------------------------------------------------------------------------------------------------------
 
 
-def _receptions(name: str, side: Side) -> Iterator[str]:
+def _receptions(name: str, side: PromelaEnd) -> Iterator[str]:
     for row in side.machine.rows:
         if row.event.name in MESSAGES:
             conditions = [f"event == {row.event.name}", *_conditions(name, row)]
@@ -151,7 +151,7 @@ def _receptions(name: str, side: Side) -> Iterator[str]:
             yield "\t\t" + ";\n\t\t".join(_actions(name, row))
 
 
-def _steps(name: str, side: Side) -> Iterator[str]:
+def _steps(name: str, side: PromelaEnd) -> Iterator[str]:
     for row in side.machine.rows:
         if row.event.name in TIMERS:
             timer = TIMERS[row.event.name]

@@ -8,7 +8,7 @@ from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Role
-from ockam_fsm.projections.promela import COUNTERS, SAFETY, PairModel, Side, to_promela
+from ockam_fsm.projections.promela import COUNTERS, SAFETY, PairModel, PromelaEnd, to_promela
 from ockam_fsm.specification.table_world import ORDERS, pair_config_of
 
 FOLDER = "spec/promela"
@@ -41,10 +41,10 @@ def model_of(world: World, asserted: tuple[str, ...] = SAFETY) -> PairModel:
     )
 
 
-def _side(world: World, role: Role, name: str) -> Side:
+def _side(world: World, role: Role, name: str) -> PromelaEnd:
     settings = pair_config_of(world).settings(role)
     orders = {ORDERS[order].name: many for order, many in world.orders.get(name, {}).items()}
-    return Side(settings.machine, {counter: settings.limits[counter] for counter in COUNTERS}, orders)
+    return PromelaEnd(settings.machine, {counter: settings.limits[counter] for counter in COUNTERS}, orders)
 
 
 def texts() -> dict[str, str]:
