@@ -46,7 +46,7 @@ def matrix(machine: Machine[S, E, F]) -> str:
         [event.name, *(_cell(machine.cells[state, event], state) for state in machine.states)]
         for event in machine.events
     ]
-    return table(header, body)
+    return markdown_table(header, body)
 
 
 def rows_table(machine: Machine[S, E, F]) -> str:
@@ -65,10 +65,10 @@ def rows_table(machine: Machine[S, E, F]) -> str:
         ]
         for row in machine.rows
     ]
-    return table(header, body)
+    return markdown_table(header, body)
 
 
-def table(header: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+def markdown_table(header: Sequence[str], body: Iterable[Sequence[str]]) -> str:
     """A Markdown table of cells that are escaped already."""
     lines = [_line(header), _line(["---"] * len(header)), *(_line(cells) for cells in body)]
     return "\n".join(lines)
@@ -109,4 +109,4 @@ def _facts(machine: Machine[S, E, F]) -> str:
 
 
 def _words(kind: str, members: Sequence[Enum]) -> str:
-    return table([kind.lower(), "meaning"], [[member.name, escaped(meaning_of(member))] for member in members])
+    return markdown_table([kind.lower(), "meaning"], [[member.name, escaped(meaning_of(member))] for member in members])
