@@ -20,7 +20,7 @@ from ockam_fsm.cli.app import DIFFERS, JsonOption, command, err, fail, out, prin
 if TYPE_CHECKING:
     from ockam_fsm.demo.outcome import Outcome, SessionLine
     from ockam_fsm.demo.process_reports import TimedEvent
-    from ockam_fsm.demo.run import Run
+    from ockam_fsm.demo.run import DemoRun
 
 PATIENCE_SECONDS = 60.0
 """Longest time without an answer. The time-outs of the layers add up to less, also on a slow machine."""
@@ -57,13 +57,13 @@ def demo(
     if find_spec("cryptography") is None:
         fail("secure channels need the package cryptography, which is not installed.",
              "Install it: pip install 'ockam-fsm[secure]'.")  # fmt: skip
-    from ockam_fsm.demo.run import Run
+    from ockam_fsm.demo.run import DemoRun
     from ockam_fsm.kernel.errors import RemoteSessionError
     from ockam_fsm.tools.killed_process import KilledProcessFailed
 
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # exits through the clean-up
     with TemporaryDirectory(prefix="ockam-fsm-demo-") as folder:
-        run = Run(Path(folder), count)
+        run = DemoRun(Path(folder), count)
         try:
             with _kept(trace) as keep:
                 seconds = _watch(run, keep, quiet=as_json)
@@ -96,7 +96,7 @@ def _kept(trace: Path | None) -> Iterator[Callable[[TimedEvent], object]]:
         fail(f"cannot write {trace}: {error.strerror}.", "Choose another file with --trace.")
 
 
-def _watch(run: Run, keep: Callable[[TimedEvent], object], *, quiet: bool) -> float:
+def _watch(run: DemoRun, keep: Callable[[TimedEvent], object], *, quiet: bool) -> float:
     """Run the demonstration and show its events; return its duration in seconds."""
     seconds = 0.0
     with _screen(run.outcome, quiet) as show:

@@ -31,7 +31,7 @@ KILLED = ("client", "hub", "service")
 """The killed programs, each once, in this order."""
 
 
-class Run:
+class DemoRun:
     """One run of the demonstration.
 
     Args:

@@ -64,7 +64,7 @@ class Model(Protocol[S]):
 Hook: TypeAlias = Callable[[Any, Any], object]
 """Called with the session and the cause."""
 
-Run: TypeAlias = Callable[[Any, Any], Any]
+CompiledCell: TypeAlias = Callable[[Any, Any], Any]
 """A compiled cell: called with the session and the cause, it returns the decision or raises."""
 
 
@@ -263,7 +263,7 @@ class _Event(transitions.Event):
 
     def __init__(self, name: str, machine: transitions.Machine) -> None:
         super().__init__(name, machine)
-        self.compiled: dict[str, Run] = {}
+        self.compiled: dict[str, CompiledCell] = {}
 
     def stock(self, model: Any, cause: Any) -> Any:
         if model.state._name_ not in self.transitions:
@@ -272,14 +272,14 @@ class _Event(transitions.Event):
         assert decision is not False, "validation has a hole"
         return decision
 
-    def compile(self, state: str) -> Run:
+    def compile(self, state: str) -> CompiledCell:
         """Return the function for this event in `state`; `stock` where only the library can call the callbacks."""
         if state not in self.transitions:
             raise KeyError(state)
         self.compiled[state] = run = self._compiled(state) or self.stock
         return run
 
-    def _compiled(self, state: str) -> Run | None:
+    def _compiled(self, state: str) -> CompiledCell | None:
         lib = self.machine
         if lib.prepare_event or lib.before_state_change or lib.after_state_change or lib.finalize_event != [_report]:
             return None
@@ -332,7 +332,7 @@ class _Branch:
         yield f"    return decision{number}"
 
 
-def _function(branches: Sequence[_Branch]) -> Run:
+def _function(branches: Sequence[_Branch]) -> CompiledCell:
     # Generated text, as in `dataclasses`: the same cell made of closures takes two and a half times as long. It has
     # only names of counters and effects, and a table in which one is not an identifier cannot be made.
     body = [line for number, branch in enumerate(branches) for line in branch.lines(number)]
@@ -341,7 +341,7 @@ def _function(branches: Sequence[_Branch]) -> Run:
     for number, branch in enumerate(branches):
         names |= {f"{name}{number}": value for name, value in branch.constants().items()}
     exec(_code(text), names)
-    return cast(Run, names["cell"])
+    return cast(CompiledCell, names["cell"])
 
 
 @cache

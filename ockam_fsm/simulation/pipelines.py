@@ -206,7 +206,7 @@ def measure(
     delivery: Delivery, seed: int, runs: int, make: Callable[[PipeConfig], PipeSender] = PipeSender
 ) -> Measured:
     """Run a delivery `runs` times, with consecutive seeds. `make` makes the confirmed senders; tests replace it."""
-    done = [Run(delivery, number, make).figures() for number in range(seed, seed + runs)]
+    done = [PipelineRun(delivery, number, make).figures() for number in range(seed, seed + runs)]
     sent, received, unique = (sum(getattr(one, name) - 1 for one in done) for name in ("sent", "received", "unique"))
     held = Properties(*map(all, zip(*map(_properties, done), strict=True)))
     return Measured(delivery, held, unique / sent, unique / received if received else 1.0)
@@ -242,7 +242,7 @@ def _properties(one: DeliveryMetrics) -> Properties:
     return Properties(one.unique == one.sent, one.again == 0, "monotonic" in orderings, "continuous" in orderings)
 
 
-class Run:
+class PipelineRun:
     """One run: nodes n0, n1, ... with a network between neighbours, and an application at either end."""
 
     def __init__(self, delivery: Delivery, seed: int, make: Callable[[PipeConfig], PipeSender]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ockam_fsm.conformance.wire.case_context import CaseContext, Run, fresh
+from ockam_fsm.conformance.wire.case_context import CaseContext, KitRun, fresh
 from ockam_fsm.conformance.wire.stall_detector import StallDetector
 from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.net.event_loop import run
@@ -41,7 +41,7 @@ def test_an_answer_of_a_slow_node_is_not_missing(echo: str, worker: str, comes: 
             for name, handler in (("slow", slow), ("mute", mute), ("echo", answering)):
                 node.worker(name, handler, public=True)
             pace = Pace(patience_seconds=0.05, settle_seconds=0.01)
-            context = CaseContext(Run(NodeUnderTest(await node.listen(), "spawner", echo, pace=pace)))
+            context = CaseContext(KitRun(NodeUnderTest(await node.listen(), "spawner", echo, pace=pace)))
             wire, back = await context.wire(), fresh()
             wire.send((local(worker),), b"x", (back,))
             found = await wire.receive(back)
@@ -59,7 +59,7 @@ def test_stalls_are_measured() -> None:
     async def main(handler: Handler, patience: float) -> float:
         async with TcpNode() as node:
             node.worker("echo", handler, public=True)
-            pulse = StallDetector(Run(NodeUnderTest(await node.listen(), "spawner", "echo", pace=Pace(patience))))
+            pulse = StallDetector(KitRun(NodeUnderTest(await node.listen(), "spawner", "echo", pace=Pace(patience))))
             began = now()
             async with beside(pulse.beat()):
                 await until(lambda: len(pulse.answers) >= 2)

@@ -10,9 +10,9 @@ from ockam_fsm.conformance.wire.case_context import (
     CaseContext,
     Deviation,
     Follows,
+    KitRun,
     NotApplicable,
     Outcome,
-    Run,
     Undecided,
 )
 from ockam_fsm.conformance.wire.runner import Runner
@@ -74,7 +74,7 @@ def test_a_consequence_counts_only_where_no_cause_fails(other: Outcome | None, v
     cases = ending(Follows("too")), ending(other)
 
     async def main() -> list[Finding]:
-        a_run = Run(NodeUnderTest("", "spawner"))
+        a_run = KitRun(NodeUnderTest("", "spawner"))
         runner = Runner(a_run, "conform")
         for one in cases:
             await runner.attempt(one, lambda: CaseContext(a_run))
@@ -96,7 +96,7 @@ def tried_with(manner: Manner, outcomes: list[Outcome | None], still_seconds: fl
 
     async def main() -> Runner:
         durations = Durations(negotiation_seconds=5.0, idle_seconds=2.0)
-        run = Run(NodeUnderTest("127.0.0.1:1", "spawner", durations=durations))
+        run = KitRun(NodeUnderTest("127.0.0.1:1", "spawner", durations=durations))
         runner = Runner(run, "conform", lambda since: still_seconds)
         await runner.attempt(
             Case("case", "4.2", Severity.LEAK, "tries", once, manner, ("ockam",), nothing_lacks),

@@ -94,13 +94,13 @@ class PairOfJudges:
         started = [(judge, judge.start(judge.endpoint)) for judge in self.judges if not self._stopped]
         ends = [End(judge, lockstep) for judge, lockstep in started if lockstep is not None]
         if len(ends) == 2:
-            Run(ends[0], ends[1]).go(burst)
+            PairRun(ends[0], ends[1]).go(burst)
         for end in ends:
             end.judge.count(end.lockstep.steps)
         return ends
 
 
-class Run:
+class PairRun:
     """One run of the two ends."""
 
     def __init__(self, initiator: End, responder: End) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, Outcome, OutOfTime, Run, Undecided, Wire
+from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, KitRun, Outcome, OutOfTime, Undecided, Wire
 from ockam_fsm.conformance.wire.client_session import ClientSession, hello, session
 from ockam_fsm.machines.vocabulary import Renegotiation
 from ockam_fsm.net.raw_peer import now, together
@@ -52,7 +52,7 @@ class Witness:
 class Bystander:
     """Connections and sessions that no case uses. `with_session` False: no session can be opened, so none is probed."""
 
-    def __init__(self, run: Run, *, with_session: bool) -> None:
+    def __init__(self, run: KitRun, *, with_session: bool) -> None:
         self.context = CaseContext(run)
         self.with_session = with_session
         self.witnesses: list[Witness] = []

@@ -96,7 +96,7 @@ def late(what: str, seconds: float, target: NodeUnderTest) -> Undecided:
     return Undecided(f"{what} came after {seconds:.1f} s, which is late, not missing; --patience is {patience:g} s")
 
 
-def any_hello(run: Run, inner: Address) -> bytes:
+def any_hello(run: KitRun, inner: Address) -> bytes:
     """The payload of a hello for a new session."""
     profile = run.target.profile
     return profile.encode(Hello(new_session_id(profile), Generation(1, Role.INITIATOR, inner), run.contact))
@@ -106,7 +106,7 @@ def new_session_id(profile: Profile) -> bytes:
     return secrets.token_bytes(SESSION_ID_BYTES) if profile.names_sessions else b""
 
 
-class Run:
+class KitRun:
     """The state that all cases of a run share."""
 
     def __init__(self, target: NodeUnderTest) -> None:
@@ -147,7 +147,7 @@ class Run:
 class CaseContext:
     """The connections, listeners and record of one case."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: KitRun) -> None:
         self.run = run
         self.target = run.target
         self.case = ""

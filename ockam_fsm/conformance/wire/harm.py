@@ -24,7 +24,7 @@ from functools import partial
 from ockam_fsm.conformance.report.findings import Finding, Verdict
 from ockam_fsm.conformance.wire.bystander import Bystander
 from ockam_fsm.conformance.wire.case import Case, Manner
-from ockam_fsm.conformance.wire.case_context import CaseContext, Run
+from ockam_fsm.conformance.wire.case_context import CaseContext, KitRun
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.net.raw_peer import now, pause
 
@@ -55,7 +55,7 @@ class Suspect:
 class Harm:
     """The search for harmful cases. `restart` None: the kit cannot start the node again."""
 
-    def __init__(self, run: Run, runner: Runner, bystander: Bystander, restart: Restart | None) -> None:
+    def __init__(self, run: KitRun, runner: Runner, bystander: Bystander, restart: Restart | None) -> None:
         self.run, self.runner, self.bystander, self.restart = run, runner, bystander, restart
         self.suspects: list[Suspect] = []
         self.deadly: list[str] = []

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from ockam_fsm.conformance.wire.case_context import (
     CaseContext,
     Deviation,
+    KitRun,
     NotApplicable,
     Outcome,
-    Run,
     Undecided,
     Wire,
     frame,
@@ -97,7 +97,7 @@ class InitiatorContext(CaseContext):
     """The context of a case in which the node initiates. The listener serves the whole run."""
 
     def __init__(
-        self, run: Run, listener: RawListener, begin: Begin, wait_seconds: float, watched: Watched,
+        self, run: KitRun, listener: RawListener, begin: Begin, wait_seconds: float, watched: Watched,
         ended: Ended = not_known,
     ) -> None:  # fmt: skip
         """`wait_seconds`: how long the first hello of a case may take; a person may have to start it. `watched`: kept

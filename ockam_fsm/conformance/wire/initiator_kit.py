@@ -13,7 +13,7 @@ from ockam_fsm.conformance.report.clauses import BY_ID
 from ockam_fsm.conformance.report.findings import Expected, Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import EVERYTHING, Case, Choice
-from ockam_fsm.conformance.wire.case_context import Run
+from ockam_fsm.conformance.wire.case_context import KitRun
 from ockam_fsm.conformance.wire.cases import (
     consuming,
     initiator_answers,
@@ -66,7 +66,7 @@ class InitiatorKit:
         self.target, self.role = target, role
         self.progress = progress
         self.cases = chosen(target, choice, role)
-        self.run = Run(target)
+        self.run = KitRun(target)
         self.runner = Runner(self.run, command)
         self.begin, self.wait_seconds, self.ended = begin, wait_seconds, ended
         self.watched: Watched = []

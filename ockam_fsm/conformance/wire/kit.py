@@ -21,11 +21,11 @@ from ockam_fsm.conformance.wire.case import EVERYTHING, Case, Choice, Manner, no
 from ockam_fsm.conformance.wire.case_context import (
     CaseContext,
     Deviation,
+    KitRun,
     NotApplicable,
     NoVersion,
     Outcome,
     OutOfTime,
-    Run,
     Undecided,
     fresh,
     no_connection,
@@ -111,7 +111,7 @@ class Kit:
         self.progress = progress
         self.cases = chosen(target, choice)
         self.deadly = [one for one in self.cases if one.name in choice.last]
-        self.run = Run(target)
+        self.run = KitRun(target)
         self.pulse = StallDetector(self.run)
         self.runner = Runner(self.run, command, self.pulse.longest_seconds)
         self.bystander = Bystander(self.run, with_session=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from ockam_fsm.conformance.wire.case_context import CaseContext, Outcome, Run, Wire, any_hello, frame, fresh
+from ockam_fsm.conformance.wire.case_context import CaseContext, KitRun, Outcome, Wire, any_hello, frame, fresh
 from ockam_fsm.conformance.wire.stream_client import new_name
 from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.kernel.errors import RemoteSessionError
@@ -41,7 +41,7 @@ class Question:
         return f"{self.option} {self.address}"
 
 
-def questions(run: Run) -> Iterator[Question]:
+def questions(run: KitRun) -> Iterator[Question]:
     target = run.target
     if target.echo:
         yield Question("--echo", target.echo, b"are you there?", fresh("echo"))
@@ -69,7 +69,7 @@ async def is_there(target: NodeUnderTest, start: Callable[[], Awaitable[None]]) 
 
 
 async def _greets(target: NodeUnderTest) -> bool:
-    context = CaseContext(Run(target))
+    context = CaseContext(KitRun(target))
     try:
         await context.wire("preflight")
     except Outcome:
@@ -81,7 +81,7 @@ async def _greets(target: NodeUnderTest) -> bool:
 
 async def misnamed(target: NodeUnderTest) -> str:
     """The problems of the declared addresses; empty if each of them answers."""
-    context = CaseContext(Run(target))
+    context = CaseContext(KitRun(target))
     try:
         wire = await context.wire("preflight")
         asked = list(questions(context.run))

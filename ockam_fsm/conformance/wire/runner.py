@@ -18,7 +18,7 @@ from typing import TypeAlias, TypeVar
 
 from ockam_fsm.conformance.report.findings import Finding, Reproduction, Severity, Verdict
 from ockam_fsm.conformance.wire.case import Case, Manner
-from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, Follows, NotApplicable, Outcome, Run
+from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, Follows, KitRun, NotApplicable, Outcome
 from ockam_fsm.conformance.wire.cases.connections import writes
 from ockam_fsm.conformance.wire.record import Record
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
@@ -62,7 +62,7 @@ class Tried:
 class Runner:
     """Runs cases and collects findings. `command`: starts the kit; reproductions repeat it for one case."""
 
-    def __init__(self, run: Run, command: str, still: Callable[[float], float] = lambda since: 0.0) -> None:
+    def __init__(self, run: KitRun, command: str, still: Callable[[float], float] = lambda since: 0.0) -> None:
         """`still`: returns the longest stall of node or machine since a time, in seconds."""
         self.run = run
         self.still = still

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from ockam_fsm.conformance.wire.case_context import CaseContext, Outcome, Run
+from ockam_fsm.conformance.wire.case_context import CaseContext, KitRun, Outcome
 from ockam_fsm.net.raw_peer import now, pause
 
 EVERY_SECONDS = 0.1
@@ -20,7 +20,7 @@ REMEMBERED = 10_000
 
 
 class StallDetector:
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: KitRun) -> None:
         self.context = CaseContext(run)
         self.asked: float | None = None
         """When the pending echo was sent; None if there is none."""

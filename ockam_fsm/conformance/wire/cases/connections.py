@@ -13,8 +13,8 @@ from ockam_fsm.conformance.wire.case import Case, Manner, case, no_echo
 from ockam_fsm.conformance.wire.case_context import (
     CaseContext,
     Deviation,
+    KitRun,
     NotApplicable,
-    Run,
     any_hello,
     frame,
     fresh,
@@ -235,7 +235,7 @@ def parts(onward: Route, back: Route, data: bytes) -> tuple[bytes, bytes, bytes]
     )
 
 
-def writes(run: Run) -> str:
+def writes(run: KitRun) -> str:
     """Judge the form of every message that the node wrote in this run. Not a case of its own."""
     if not run.heard:
         raise NotApplicable("the node wrote no message")
