@@ -3,15 +3,19 @@
 Rule 1: it is probed before each case, and replaced if it does not answer, so that a failure afterwards is the effect of
         the case. A session is not probed once the node may have given it up as idle.
 Rule 2: it has several connections and sessions, since a node may lose some of its workers and not others.
+Rule 3: a session that has ended by a bound of the node's own (own_bounds.py), or that the node has closed while a new
+        one can be opened, is not harmed: it is replaced.
 Source: clause 14.4 (S14).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from math import inf
 
 from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, KitRun, Outcome, OutOfTime, Undecided, Wire
 from ockam_fsm.conformance.wire.client_session import ClientSession, hello, session
+from ockam_fsm.conformance.wire.own_bounds import ends_by_itself
 from ockam_fsm.machines.vocabulary import Renegotiation
 from ockam_fsm.net.raw_peer import now, together
 
@@ -26,9 +30,12 @@ class Witness:
 
     wire: Wire
     talks: tuple[ClientSession, ...]
+    lost: list[tuple[ClientSession, float]] = field(default_factory=list)
+    """The session that was missing in the last probe, and for how long it had been left alone."""
 
     async def missing(self, sessions: bool) -> str:
         """The problem; empty if the connection and, with `sessions`, its sessions answer."""
+        self.lost.clear()
         try:
             asks_echo = self.wire.context.target.echo or not self.talks
             if asks_echo and not await self._echoes() and not self.wire.peer.ended:
@@ -36,7 +43,9 @@ class Witness:
             if self.wire.peer.ended:
                 return f"a connection that the case did not use has ended: {self.wire.peer.ended}"
             for talk in self.talks if sessions else ():
+                alone_seconds = talk.alone_seconds
                 if not await talk.ask():
+                    self.lost.append((talk, alone_seconds))
                     return "a session that the case did not use does not reply"
         except Deviation as error:
             return error.reason
@@ -57,6 +66,8 @@ class Bystander:
         self.with_session = with_session
         self.witnesses: list[Witness] = []
         self.heard = 0.0
+        self.lost: list[tuple[ClientSession, float]] = []
+        """In the last probe only these sessions were missing: as `Witness.lost`."""
         self.held_up = False
         """In the last probe, only answers on open connections were missing."""
         self.starved = self.full = False
@@ -85,13 +96,24 @@ class Bystander:
 
     async def harmed(self) -> str:
         """The harm to the bystander since `ready`; empty if there is none."""
-        return await self.missing(sessions=self._is_believed)
+        problem = await self.missing(sessions=self._is_believed)
+        if problem and self.lost and await self._ended_in_order():
+            self.witnesses = [replace(one, talks=()) for one in self.witnesses]
+            self.heard = -inf  # `ready` opens others
+            return ""
+        return problem
+
+    async def _ended_in_order(self) -> bool:
+        """Whether the lost sessions are no evidence (Rule 3). Raises OutOfTime."""
+        if all(talk.is_closed for talk, _ in self.lost):
+            return not await self.newcomer()
+        return await ends_by_itself(self.context.run, min(alone_seconds for _, alone_seconds in self.lost))
 
     @property
     def believed_seconds(self) -> float:
         """How long the bystander's sessions may be idle before the node may give them up, with a margin."""
         target = self.context.target
-        waits = [target.durations.idle_seconds or 30.0]
+        waits = [target.durations.idle_seconds or 30.0, self.context.run.bound_seconds or inf]
         if target.session_type.renegotiation is Renegotiation.TWO_SIDED:
             waits.append(target.durations.keepalive_seconds)
         return min(waits) / 2
@@ -106,6 +128,8 @@ class Bystander:
         if sessions and not problems:
             self.heard = now()
         self.held_up = bool(problems) and all(one.startswith(HELD_UP) for one in problems)
+        lost = [found for one in self.witnesses for found in one.lost]
+        self.lost = lost if len(lost) == len(problems) else []
         return next(iter(problems), "")
 
     async def newcomer(self) -> str:

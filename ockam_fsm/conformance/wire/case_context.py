@@ -126,6 +126,12 @@ class KitRun:
         """The node initiates in profile `ockam`, and its application was silent in an undisturbed session."""
         self.onward: Route = ()
         """The end of a route through a session by which data comes back: empty, or the echo worker."""
+        self.survived_seconds = 0.0
+        """The longest time for which a session was left alone and replied afterwards."""
+        self.bound_seconds: float | None = None
+        """A time after which sessions that are left alone have ended (own_bounds.py); None: none is known."""
+        self.unhurried_seconds = 0.0
+        """The longest time that sessions of every kind have survived."""
 
     def look_at(self, body: bytes, case: str = "") -> Message | None:
         """Decode a message of the node, None if it is unreadable. Remember the first form that it may not write."""
@@ -230,6 +236,10 @@ class Wire:
         self.inbox: dict[Address | None, deque[Message]] = {}
         self.answers: dict[Address, tuple[bytes, bytes]] = {}
         """Automatic replies by address: a payload, and the bytes that answer it at once (keepalive answers)."""
+        self.asked: dict[Address, float] = {}
+        """When each session over this connection was asked last with a reply, by the inner address of the kit."""
+        self.closed: set[Address] = set()
+        """The inner addresses of sessions that the node has closed."""
         self.unread = 0
         self._quiet: set[Address | None] = set()
         self._given_up: set[Address | None] = set()

@@ -21,6 +21,7 @@ from ockam_fsm.conformance.wire.case_context import (
 )
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
+from ockam_fsm.net.raw_peer import now
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.session.handshake import GENERATION, Place, Profile, worker_route
 from ockam_fsm.runtime.session.signals import (
@@ -59,6 +60,7 @@ class Attempt:
 
     def send(self, meaning: str = "", *, wire: Wire | None = None) -> None:
         meaning = meaning or f"hello{f', generation {self.generation}' if self.profile.names_sessions else ''}"
+        self.wire.asked.setdefault(self.generation.address, now())
         (wire or self.wire).send(self.onward or (self.wire.context.target.host,), self.payload, self.back, meaning)
 
     async def answered(self, seconds: float | None = None) -> Message | None:
@@ -122,6 +124,16 @@ class ClientSession:
     def worker(self) -> Address:
         return self.route[-1]
 
+    @property
+    def alone_seconds(self) -> float:
+        """For how long the kit has not asked this session with a reply."""
+        return now() - self.wire.asked[self.inner]
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the node has closed the session, as far as its messages were read."""
+        return self.inner in self.wire.closed
+
     def send_signal(self, signal: Signal, meaning: str, *, wire: Wire | None = None) -> None:
         """Send a signal of profile `generation` to the node's end."""
         (wire or self.wire).send(self.route, GENERATION.encode(signal), (self.inner,), meaning)
@@ -161,6 +173,8 @@ class ClientSession:
             signal = _read(message)
             if isinstance(signal, Data) and signal.onward_route == wanted:
                 return signal.payload
+            if isinstance(signal, Close):
+                self.wire.closed.add(self.inner)
         return None
 
     async def replies(self, addresses: Sequence[Address]) -> dict[Address, bytes]:
@@ -180,10 +194,12 @@ class ClientSession:
         self, *, reply: Address | None = None, wire: Wire | None = None, seconds: float | None = None
     ) -> bool:
         """Whether new data comes back unchanged. Other data that comes before it (late, repeated) is skipped."""
-        data = payload()
+        data, asked, alone_seconds = payload(), now(), self.alone_seconds
         self.data(data, reply=reply, wire=wire)
         while (found := await self.reply(reply, seconds)) is not None:
             if found == data:
+                self.wire.asked[self.inner] = asked
+                self.wire.context.run.survived_seconds = max(self.wire.context.run.survived_seconds, alone_seconds)
                 return True
         return False
 

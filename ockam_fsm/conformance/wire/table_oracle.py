@@ -2,7 +2,7 @@
 
 Rule 1: the reference end uses the kit's clock, and the node's timers may be late. A difference after a timer has
         expired counts only if it occurs with every slack (`SLACK_SECONDS`); one in a step that outlasts a timer does
-        not count.
+        not count. Undeclared time-outs are measured where a difference shows (own_bounds.py).
 Rule 2: data of the node's application is compared by payload and by the routes that the kit has chosen. Data that has
         to wait for a confirmation may be missing, since a node may hold no messages (clause 7.2).
 """
@@ -33,6 +33,7 @@ from ockam_fsm.conformance.wire.case_context import (
     new_session_id,
 )
 from ockam_fsm.conformance.wire.client_session import NO_SESSION
+from ockam_fsm.conformance.wire.own_bounds import hurries
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Event, Role
 from ockam_fsm.net.raw_peer import now, pause
@@ -267,6 +268,10 @@ async def walk(plan: Plan, context: CaseContext) -> str:
                 steps = " / ".join(step.stimulus.name for step in one.oracle.steps)
                 return f"the same messages as the reference end: {steps}"
         except Deviation as error:
+            if hurried := await hurries(context.run, one.lasted_seconds):
+                raise Undecided(
+                    f"the node ends sessions within {one.lasted_seconds:.1f} s; declare {hurried} (--durations)"
+                ) from None
             if one.waited_for is None and not one.is_unsure:
                 raise await _attributed(plan, one, error) from None
             found = error

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ockam_fsm.conformance.report.findings import Severity
-from ockam_fsm.conformance.wire.case import Case, Manner, case, not_persistent, too_large
+from ockam_fsm.conformance.wire.case import Case, Manner, case, not_persistent, too_large, undeclared
 from ockam_fsm.conformance.wire.case_context import (
     CaseContext,
     Deviation,
@@ -28,6 +28,7 @@ from ockam_fsm.conformance.wire.client_session import (
     next_generation,
     session,
 )
+from ockam_fsm.conformance.wire.own_bounds import goes_on, is_evidence
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Message
@@ -150,7 +151,7 @@ async def older_hello(context: CaseContext) -> str:
                 f"expected superseded by 7 at {old.generation.address} for a hello of generation {number} after 7; "
                 f"got {signal}"
             )
-    if not await talk.ask():
+    if not await goes_on(talk):
         raise Deviation("expected the session to go on after an older hello; it ended")
     return "superseded by 7; the session goes on"
 
@@ -206,7 +207,7 @@ async def misplaced_signals(context: CaseContext) -> str:
                 raise Deviation(f"expected {what} to be a dead letter; it is handled as data")
             if reply is not None and not isinstance(reply, KeepaliveAnswer | Keepalive):
                 raise Deviation(f"expected no reply to {what}; got {reply}")
-        if not await talk.ask():
+        if not await goes_on(talk):
             raise Deviation(f"expected the session to go on after {what}; it ended")
     return "hello, answer and superseded are dead letters; the session goes on"
 
@@ -273,7 +274,7 @@ async def malformed_signals(context: CaseContext) -> str:
         wire.send(talk.route, data, (talk.inner,), f"signal: {name}")
         if (reply := read(await wire.silent(talk.inner))) is not None and not isinstance(reply, Keepalive):
             raise Deviation(f"expected no reply to a signal with {name}; got {reply}")
-        if not await talk.ask():
+        if not await goes_on(talk):
             raise Deviation(f"expected the session to go on after a signal with {name}; it ended")
     return f"refused: {', '.join(bad)}"
 
@@ -303,7 +304,7 @@ async def close_by_a_stranger(context: CaseContext) -> str:
     talk = await session(wire)
     strange = replace(talk.close(), address=fresh("strange"))
     talk.close_at_host(strange, "close, to the spawner, with an unknown address")
-    if not await talk.ask():
+    if not await goes_on(talk):
         raise Deviation("expected a close with an unknown address to be ignored; it ended the session")
     return "the session goes on after a close with an unknown address"
 
@@ -325,7 +326,7 @@ async def late_close(context: CaseContext) -> str:
     again = await next_generation(talk)
     talk.close_at_host(talk.close(), "late close of the previous generation, to the spawner")
     talk.send_signal(talk.close(), "late close in the previous generation")
-    if not await again.ask():
+    if not await goes_on(again):
         raise Deviation("expected the new generation to go on after a late close of the previous one; it ended")
     return "the new generation goes on after late closes of the previous one"
 
@@ -337,6 +338,9 @@ async def _over(talk: ClientSession, *, resumed: bool) -> str:
     attempt = hello(talk.wire, session_id=talk.attempt.session_id, number=2)
     attempt.send()
     again = await attempt.talk()
+    unknown = undeclared("retention")(talk.wire.context.target)
+    if resumed and not again.answer.resumed and unknown:
+        raise NotApplicable(f"the state was gone when the session was negotiated again; {unknown}")
     if again.answer.resumed is not resumed:
         raise Deviation(f"expected resumed={resumed} in the next answer; got resumed={again.answer.resumed}")
     return f"the worker is gone; the next answer has resumed={again.answer.resumed}"
@@ -368,7 +372,9 @@ async def unconfirmed_generation(context: CaseContext) -> str:
     await answering(first)
     await next_generation(first)
     # Not data: its reply is a message of the node's own application, which is held until this is decided (4.4).
+    alone_seconds = first.alone_seconds
     if not await alive(first):
+        await is_evidence(first, alone_seconds)
         raise Deviation("expected the live generation to answer until the new one is confirmed; it does not answer")
     return "the previous generation answers until the new one is confirmed"
 
@@ -383,7 +389,7 @@ async def previous_generation(context: CaseContext) -> str:
         raise Undecided("the second generation cannot be confirmed: its worker does not reply")
     if not await first.dead(meaning="data of the first generation"):
         raise Deviation("expected no reply to data of the previous generation; got one")
-    if not await second.ask():
+    if not await goes_on(second):
         raise Deviation("expected the new generation to go on after late data of the previous one; it ended")
     return "the previous generation does not reply, the new one does"
 
@@ -400,7 +406,7 @@ async def late_hello(context: CaseContext) -> str:
     reply = read(await wire.silent(late.back[-1]))
     if isinstance(reply, Answer):
         raise Deviation(f"expected no answer to a late hello of an earlier generation; got {reply}")
-    if not await second.ask():
+    if not await goes_on(second):
         raise Deviation("expected the present generation to go on after a late hello of an earlier one; it ended")
     return "a late hello gets no answer; the present generation goes on"
 

@@ -19,6 +19,7 @@ from ockam_fsm.conformance.wire.case_context import (
     payload,
 )
 from ockam_fsm.conformance.wire.client_session import Attempt, at_once, hello, session
+from ockam_fsm.conformance.wire.own_bounds import goes_on
 from ockam_fsm.net.raw_peer import now, pause
 from ockam_fsm.runtime.encoding.message import LOCAL, Address, local
 from ockam_fsm.runtime.session.handshake import GENERATION
@@ -90,7 +91,7 @@ async def data_beyond(context: CaseContext) -> str:
     await wire.settled()
     if wire.holds(sent):
         raise Deviation("expected no reply to data for a worker that does not exist; the session's own worker replied")
-    if not await talk.ask():
+    if not await goes_on(talk):
         raise Deviation("expected the session to go on after data for a worker that does not exist; it ended")
     return "no reply to data for a worker that does not exist; the session goes on"
 
@@ -201,7 +202,7 @@ async def malformed_hello(context: CaseContext) -> str:
         wire.send((context.target.host,), bad, (back,), f"hello: {name}")
         if (message := await wire.silent(back)) is not None:
             raise Deviation(f"expected no answer to a hello that is {name}; got {message.payload[:40].hex()}")
-        if not await live.ask():
+        if not await goes_on(live):
             raise Deviation(
                 f"expected another session of the connection to go on after a hello that is {name}; it ended"
             )
@@ -256,7 +257,7 @@ async def foreign_connection(context: CaseContext) -> str:
     talk = await session(wire)
     if not await talk.dead(wire=other, meaning="data for the session, over another connection"):
         raise Deviation("expected data over another connection to be a dead letter; the session replied to it")
-    if not await talk.ask():
+    if not await goes_on(talk):
         raise Deviation("expected the session to go on after data over another connection; it ended")
     return "data over another connection is a dead letter; the session goes on"
 
@@ -323,7 +324,7 @@ async def duplicated_hello(context: CaseContext) -> str:
         raise Undecided("data does not come back in the session")
     attempt.send("the same hello again")
     await wire.settled()
-    if not await talk.ask():
+    if not await goes_on(talk):
         raise Deviation("expected the session to go on after its hello was repeated; it ended")
     return "the session goes on after its hello was repeated"
 
@@ -337,7 +338,7 @@ async def hostile_data(context: CaseContext) -> str:
         wire.send(victim.route, bad, (fresh("nobody"),), f"to the session worker: {name}")
         wire.send(victim.route, bad, (), f"to the session worker, without a return route: {name}")
     await wire.settled()
-    if not await beside.ask():
+    if not await goes_on(beside):
         raise Deviation("expected another session of the connection to go on; it ended")
     return "another session goes on after unreadable data"
 
@@ -350,6 +351,6 @@ async def spoofed_end(context: CaseContext) -> str:
     for spoofed in (b"\x07\x00", b"\x08\x04gone", GENERATION.encode(KeepaliveAnswer()), b""):
         other.send(talk.route, spoofed, (talk.inner,), f"to the session worker: {spoofed.hex() or 'nothing'}")
     await other.settled()
-    if not await talk.ask():
+    if not await goes_on(talk):
         raise Deviation("expected signals over another connection to be dead letters; they ended the session")
     return "the session goes on after signals over another connection"
