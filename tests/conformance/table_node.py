@@ -10,12 +10,12 @@ from ockam_fsm.conformance.wire.case import Choice
 from ockam_fsm.conformance.wire.kit import Kit, chosen
 from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, SessionMachine
-from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.raw_peer import together
 from ockam_fsm.runtime.node.workers import echo
-from ockam_fsm.runtime.session.config import SessionConfig
+from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION
 from tests.conformance import defective_node
 from tests.conformance.defective import DECLARED
@@ -24,10 +24,14 @@ from tests.quality.operators import Mutant, mutants_of
 DURATIONS = replace(defective_node.DURATIONS, retention_seconds=4.0)
 """Retention has to be longer than the delay of a timer; otherwise the state of an end that has timed out is unknown."""
 
+TWO_SIDED = Durations(2.0, 3.0, 2.0, 4.0, 2.0, BackOff(2.0, jitter=0.0))
+"""Time-outs into which several steps fit."""
+
 
 def settings(kind: SessionType = EXPLICIT_PERSISTENT_ONE_SIDED, machine: SessionMachine | None = None) -> SessionConfig:
     """The configuration of responders. `machine`: a table in place of the type's own."""
-    return SessionConfig(kind, Role.RESPONDER, GENERATION, DURATIONS, variant=machine)
+    durations = TWO_SIDED if kind.renegotiation is Renegotiation.TWO_SIDED else DURATIONS
+    return SessionConfig(kind, Role.RESPONDER, GENERATION, durations, variant=machine)
 
 
 TableMutant = tuple[SessionType, str, str, str]

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from ockam_fsm.conformance.wire.case_context import CaseContext, KitRun, Outcome, OutOfTime, Undecided
 from ockam_fsm.conformance.wire.client_session import ClientSession, next_generation, session
-from ockam_fsm.machines.vocabulary import Renegotiation
 from ockam_fsm.net.raw_peer import now, pause, together
 from ockam_fsm.runtime.session.signals import Error
 
@@ -63,9 +62,7 @@ async def hurries(run: KitRun, seconds: float) -> str:
     Raises:
         OutOfTime: no evidence.
     """
-    target = run.target
-    kept = target.session_type.persistent and target.session_type.renegotiation is Renegotiation.ONE_SIDED
-    names = [name for name in ("idle", "negotiation", *(("retention",) if kept else ())) if name not in target.declared]
+    names = [name for name in run.target.timeouts if name not in run.target.declared]
     if seconds <= run.unhurried_seconds:
         return ""
     survived = await together(_survives(run, seconds * FACTOR + MORE_SECONDS, name) for name in names)

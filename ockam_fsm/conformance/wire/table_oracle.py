@@ -19,7 +19,7 @@ from ockam_fsm.conformance.generation.peer import Action, Arrive, Peer, Stimulus
 from ockam_fsm.conformance.generation.stimuli import ELAPSE, clause_of_timer, peer_stimuli
 from ockam_fsm.conformance.oracle.attribution import clause_of, rows_of
 from ockam_fsm.conformance.oracle.comparison import ComparedOutput, Difference
-from ockam_fsm.conformance.oracle.oracle import Names, Oracle, Turn
+from ockam_fsm.conformance.oracle.oracle import Names, Oracle
 from ockam_fsm.conformance.reference.instrumentation import read
 from ockam_fsm.conformance.reference.reference_end import Answering
 from ockam_fsm.conformance.target import HOP, HOST, EndpointUnderTest, Output
@@ -35,13 +35,16 @@ from ockam_fsm.conformance.wire.case_context import (
 from ockam_fsm.conformance.wire.client_session import NO_SESSION
 from ockam_fsm.conformance.wire.own_bounds import hurries
 from ockam_fsm.kernel.errors import RemoteSessionError
-from ockam_fsm.machines.vocabulary import Event, Role
-from ockam_fsm.net.raw_peer import now, pause
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED
+from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role
+from ockam_fsm.net.raw_peer import RawListener, now, pause
+from ockam_fsm.net.routes import tcp
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
 from ockam_fsm.runtime.session.commands import Send, Timer
+from ockam_fsm.runtime.session.config import LEAST_SECONDS, Durations, SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION, worker_route
 from ockam_fsm.runtime.session.session import EXPIRED
-from ockam_fsm.runtime.session.signals import Answer, Data
+from ockam_fsm.runtime.session.signals import Answer, Data, Hello
 
 MOST = 0.6
 SLACK_SECONDS = (0.1, 0.5, 1.0)
@@ -54,6 +57,11 @@ MOST_SHOWN = 3
 
 HELD = 1000
 """The default of clause 7.2."""
+
+LIMITS = SessionConfig(EXPLICIT_PERSISTENT_TWO_SIDED, Role.RESPONDER)
+"""The default limits, which no test sequence reaches: limits cannot be declared."""
+
+POLL_SECONDS = 0.01
 
 
 def _most(peer: Peer) -> Wait | None:
@@ -89,6 +97,9 @@ class MessageOracle(Oracle):
         output = super()._sent(message, names)
         if isinstance(signal, Data):
             return output._replace(what=(signal.payload, signal.onward_route, message.onward_route))
+        if output.kind == "hello":  # without its routes back, which the node chooses
+            session_id, generation, _, onward, _ = output.what
+            return output._replace(what=(session_id, generation, onward))
         if output.kind in ("answer", "superseded", "keepalive answer", "close"):
             return output._replace(what=output.what[:-1])  # without the return route, which the node chooses
         return output
@@ -100,14 +111,14 @@ class MessageOracle(Oracle):
         owed = [one for one in expected if one.kind != "data" or one in actual or one.what[0] == answered]
         return super()._compared(action, owed, actual)
 
-    def owed(self, turn: Turn) -> int:
-        """How many messages the node has to send in this step."""
+    def owed(self, action: Action) -> int:
+        """How many messages the node has to send after this action."""
         image, pending = self.reference.snapshot(), list(self.reference.outputs)
-        _, outputs = self._expect(turn.action)
+        _, outputs = self._expect(action)
         self.reference.restore(image)
         self.reference.outputs = pending
         signals = (read(one.message, GENERATION) for one in outputs if isinstance(one, Send))
-        return sum(not isinstance(one, Data) or one.payload == _payload(turn.action) for one in signals)
+        return sum(not isinstance(one, Data) or one.payload == _payload(action) for one in signals)
 
 
 def _payload(action: Action) -> bytes | None:
@@ -131,17 +142,25 @@ class Plan:
 class TableOracle:
     """One session with the node, compared with a reference end."""
 
-    def __init__(self, context: CaseContext, wire: Wire, slack_seconds: float = SLACK_SECONDS[0]) -> None:
+    def __init__(
+        self, context: CaseContext, wire: Wire, contact: RawListener | None, slack_seconds: float = SLACK_SECONDS[0]
+    ) -> None:
+        """`contact`: where the node's hellos arrive; None in one-sided sessions."""
         target = context.target
         self.context, self.wire, self.slack_seconds = context, wire, slack_seconds
+        self.wires, self.contact = [wire], contact
+        self.over: dict[Address, Wire] = {}
+        """The connection for each address of the node that it has named over another one than `wire`."""
         identifier = new_session_id(target.profile)
         self.endpoint = Watched(
-            target.session_type, Role.RESPONDER, GENERATION, held=HELD, durations=target.durations,
-            identifier=identifier,
+            target.session_type, Role.RESPONDER, GENERATION, held=HELD, durations=earliest(target.durations),
+            attempts=LIMITS.attempts, misses=LIMITS.misses, identifier=identifier,
         )  # fmt: skip
         self.oracle = MessageOracle(self.endpoint, frozenset(), {}, Answering)
         self.routes: dict[Address, Route] = {HOST: (target.host,)}
         """The route to each worker of the node, by the worker's address."""
+        self.heard: list[Send] = []
+        """What the node has sent since the last step."""
         self.began = now()
         self.longest_seconds = 0.0
         """The longest step so far: the node's timers may have started this much later than the reference's."""
@@ -188,13 +207,17 @@ class TableOracle:
             await pause(turn.action.seconds)
         began, due = now(), self._due() if stimulus is not ELAPSE else None
         if isinstance(turn.action, Arrive):
-            self.wire.send(*self._for_node(turn.action.message), stimulus.name)
-        await self.wire.settled()
+            message = turn.action.message
+            over = self.over.get(message.onward_route[0], self.wire)
+            over.send(*self._for_node(message), stimulus.name)
+        for wire in self.wires:
+            await wire.settled()
         handled = now()
-        heard = await self.wire.arrivals(self.oracle.owed(turn))
+        heard = [*self.heard, *await self._arrivals(self.oracle.owed(turn.action) - len(self.heard))]
+        self.heard = []
         if not self.oracle.steps and not heard:
             raise Undecided(f"{NO_SESSION}expected an answer to the first hello; got none")
-        self.oracle.finish(turn, None, [Send(self._of_node(message)) for message in heard])
+        self.oracle.finish(turn, None, heard)
         self.longest_seconds = max(self.longest_seconds, handled - began)
         self.lasted_seconds = handled - self.began
         self.blurred |= any(one is not None and one <= handled for one in (due, self._due()))
@@ -212,7 +235,7 @@ class TableOracle:
     @property
     def is_unsure(self) -> bool:
         """Whether the node may rightly be in another state than the reference end."""
-        declared = {"negotiation", "idle"} <= self.context.target.declared
+        declared = self.context.target.declared.issuperset(self.context.target.timeouts)
         return self.blurred or (not declared and self.lasted_seconds > UNDECLARED_SECONDS)
 
     # Time -------------------------------------------------------------------------------------------------------------
@@ -227,42 +250,87 @@ class TableOracle:
         while (due := self._due()) is not None and due <= now() + self.longest_seconds + SLACK_SECONDS[0]:
             self.waited_for = next(iter(self.oracle.armed), self.waited_for)
             await self._expired()
-            self._pass()
-        self._pass()
+            await self._pass()
+        await self._pass()
 
     async def _expired(self) -> None:
         """Wait until the next timer has expired at the node as well."""
         due = self._due()
         assert due is not None
-        await pause(max(0.0, due + self.longest_seconds + self.slack_seconds - now()))
+        back_off = self.context.target.durations.back_off
+        spread = 2 * back_off.jitter * back_off.initial_seconds * back_off.factor
+        late = spread if Timer.BACK_OFF in self.oracle.armed else 0.0
+        await pause(max(0.0, due + late + self.longest_seconds + self.slack_seconds - now()))
 
-    def _pass(self) -> None:
-        """Advance the reference's clock. Its outputs of expired timers belong to the next step."""
-        reference = self.oracle.reference
+    async def _pass(self) -> None:
+        """Advance the reference's clock. The outputs of expired timers belong to the next step, but the node's are read
+        before, since the reference takes its addresses from them."""
+        reference, due = self.oracle.reference, self._due()
+        if due is not None and due <= now():
+            passed = Wait(max(0.0, now() - self.began - reference.now))
+            self.heard += await self._arrivals(self.oracle.owed(passed) - len(self.heard))
+            self.oracle.entropy.outputs = self.heard
+            reference.advance(passed.seconds)
+            self.oracle.peer.observe()
         reference.advance(max(0.0, now() - self.began - reference.now))
 
     # Messages ---------------------------------------------------------------------------------------------------------
+
+    async def _arrivals(self, owed: int) -> list[Send]:
+        """All unread messages, as `Wire.arrivals`, on all connections, also those that the node makes."""
+        if self.contact is None:
+            return [Send(self._of_node(self.wire, message)) for message in await self.wire.arrivals(owed)]
+        found: list[Send] = []
+        deadline = now() + self.context.patience
+        while True:
+            while self.contact.pending():
+                self.wires.append(self.context.adopt(await self.contact.next(1.0), "kit, as a contact"))
+                await self.context.expect_version(self.wires[-1])
+            for wire in self.wires:
+                await wire.receive(seconds=0.0)
+                found += [Send(self._of_node(wire, message)) for message in await wire.arrivals(0)]
+            if len(found) >= owed or now() >= deadline:
+                return found
+            await pause(POLL_SECONDS)
 
     def _for_node(self, message: Message) -> tuple[Route, bytes, Route]:
         to, *beyond = message.onward_route
         signal = read(message, GENERATION)
         if isinstance(signal, Data):  # for the worker that sends it back
             message = replace(message, payload=GENERATION.encode(replace(signal, onward_route=self.context.run.onward)))
+        if isinstance(signal, Hello) and self.contact is not None:
+            contact = (tcp(self.contact.where), HOST)
+            message = replace(message, payload=GENERATION.encode(replace(signal, initialization_route=contact)))
         return (*self.routes.get(to, (to,)), *beyond), message.payload, message.return_route[1:]
 
-    def _of_node(self, message: Message) -> Message:
+    def _of_node(self, wire: Wire, message: Message) -> Message:
         signal = read(message, GENERATION)
+        if isinstance(signal, Hello):
+            self.over[signal.generation.address] = wire
         if isinstance(signal, Answer):
             with suppress(RemoteSessionError):
                 self.routes[signal.worker] = worker_route(message.return_route, signal.worker)
         return replace(message, onward_route=(HOP, *message.onward_route))
 
 
+def earliest(durations: Durations) -> Durations:
+    """These durations with the shortest back-off that its jitter allows, so that no timer of the node is early."""
+    back_off = durations.back_off
+    shortest = max(LEAST_SECONDS, back_off.initial_seconds * (1.0 - back_off.jitter))
+    return replace(durations, back_off=replace(back_off, initial_seconds=shortest, jitter=0.0))
+
+
+async def begun(context: CaseContext, slack_seconds: float = SLACK_SECONDS[0]) -> TableOracle:
+    """A new session to compare."""
+    wire, two_sided = await context.wire(), context.target.session_type.renegotiation is Renegotiation.TWO_SIDED
+    return TableOracle(context, wire, await context.listen() if two_sided else None, slack_seconds)
+
+
 async def walk(plan: Plan, context: CaseContext) -> str:
     """Carry out a plan and compare the node with the reference end, with more slack if timers expired."""
     found: Deviation | None = None
     for slack_seconds in SLACK_SECONDS:
-        one, found = TableOracle(context, await context.wire(), slack_seconds), None
+        one, found = await begun(context, slack_seconds), None
         try:
             if await one.carry_out(plan):
                 steps = " / ".join(step.stimulus.name for step in one.oracle.steps)
@@ -301,7 +369,7 @@ async def _deviates(context: CaseContext, word: Word) -> bool:
         Undecided: each try has outlasted a timer, so that it does not count (Rule 1).
     """
     for _ in SLACK_SECONDS:
-        other, deviates = TableOracle(context, await context.wire()), False
+        other, deviates = await begun(context), False
         try:
             await other.along(name for name in word if name not in (ELAPSE.name, NOT_YET.name))
         except Deviation:

@@ -67,6 +67,13 @@ class NodeUnderTest:
         return min(*waits, durations.keepalive_seconds) if two_sided else min(waits)
 
     @property
+    def timeouts(self) -> tuple[str, ...]:
+        """The durations after which a responder of this type acts by itself."""
+        if self.session_type.renegotiation is Renegotiation.TWO_SIDED:
+            return ("negotiation", "keepalive", "back-off")
+        return ("negotiation", "idle", *(("retention",) if self.session_type.persistent else ()))
+
+    @property
     def host(self) -> Address:
         """The spawner's or static responder's address."""
         return local(self.spawner)

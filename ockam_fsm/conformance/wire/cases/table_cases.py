@@ -8,12 +8,13 @@ Rule 1: a case is a shortest test sequence to a state, one stimulus there, and `
 Rule 2: the effect of a row on a timer shows when the timer expires, or does not expire yet. Sequences that wait are
         tried if the node's time-outs are declared, one for each row.
 Rule 3: a reply of the echo worker shows that a message was handled. Without one, each check would take a session.
-Left out: two-sided responders, which negotiate over connections of their own, and profile `ockam`.
+Rule 4: a two-sided responder sends keepalives and hellos by itself, so all its sequences need its declared time-outs.
+Left out: profile `ockam`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, partial
 
 from ockam_fsm.conformance.generation.automaton import Automaton, Cell, Edge, Word, explored_by
@@ -25,12 +26,16 @@ from ockam_fsm.conformance.reference.reference_end import Answering
 from ockam_fsm.conformance.target import EndpointUnderTest
 from ockam_fsm.conformance.wire.case import Case, Manner, no_echo, undeclared
 from ockam_fsm.conformance.wire.cases.timing import LATE, MOST_SECONDS, is_bearable
-from ockam_fsm.conformance.wire.table_oracle import NOT_YET, STIMULI, Plan, walk
+from ockam_fsm.conformance.wire.table_oracle import LIMITS, NOT_YET, STIMULI, Plan, walk
 from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role, SessionType
 from ockam_fsm.runtime.session.session import EXPIRED
 
 ONLY = ("generation",)
+MOST_WAITS = 2
+"""The most timers that expire before a row is tried: the limits of attempts and misses are not declared."""
+LEAST_SECONDS = 2.0
+"""The shortest time-out of a two-sided responder. Several steps have to fit into one."""
 ROOM = 500
 """The capacity that these cases need: a session takes a place while the node retains it, and failures are retried."""
 
@@ -47,6 +52,13 @@ TAIL: Word = (
 """Reveals whether the generation is alive, whether an attempt is, whether number and state are kept, and whether a new
 generation begins and goes on."""
 
+TWO_SIDED_TAIL: Word = (
+    "data in an ended generation", "data in the generation before", "repeated hello", "data", "keepalive",
+    "answer", "data", "confirming data", "keepalive", "older hello", "newer hello", "data", "confirming keepalive",
+    "data",
+)  # fmt: skip
+"""The same for an end that may have an attempt of its own."""
+
 
 def cases_of(target: NodeUnderTest) -> Sequence[Case]:
     """The cases for the target's session type."""
@@ -55,9 +67,7 @@ def cases_of(target: NodeUnderTest) -> Sequence[Case]:
 
 @cache
 def _cases(kind: SessionType) -> tuple[Case, ...]:
-    if kind.renegotiation is Renegotiation.TWO_SIDED:
-        return ()
-    endpoint = EndpointUnderTest(kind, Role.RESPONDER)
+    endpoint = EndpointUnderTest(kind, Role.RESPONDER, attempts=LIMITS.attempts, misses=LIMITS.misses)
     from_peer = tuple(one for one in peer_stimuli(endpoint.settings.events) if one.name not in LEFT_OUT)
     found: dict[str, Case] = {}
     for way, tried, edge in _edges(explored_by(endpoint, from_peer, Answering)):
@@ -65,7 +75,7 @@ def _cases(kind: SessionType) -> tuple[Case, ...]:
         found.setdefault(one.name, one)
     waited: set[tuple[Cell, ...]] = set()
     for way, tried, edge in _edges(explored_by(endpoint, (*from_peer, ELAPSE), Answering)):
-        if edge.cells not in waited:
+        if edge.cells not in waited and (*way, tried).count(ELAPSE.name) <= MOST_WAITS:
             waited.add(edge.cells)
             cases = [_case(endpoint, edge, way, tried, after=(ELAPSE.name,))]
             if tried == ELAPSE.name:
@@ -101,10 +111,10 @@ def _case(endpoint: EndpointUnderTest, edge: Edge, way: Word, tried: str, after:
         clause,
         severity_of(clause),
         f"Rows {', '.join(rows)}: {' / '.join(word)}; then signals that reveal the resulting state",
-        partial(walk, Plan(way, tried, tuple(rows), after, TAIL)),
+        partial(walk, Plan(way, tried, tuple(rows), after, TWO_SIDED_TAIL if endpoint.two_sided else TAIL)),
         Manner.ALONGSIDE,
         ONLY,
-        _timed if waits else _untimed,
+        _timed if waits or endpoint.two_sided else _untimed,
     )
 
 
@@ -116,13 +126,26 @@ def _untimed(target: NodeUnderTest) -> str:
 
 
 def _timed(target: NodeUnderTest) -> str:
-    names = ("negotiation", "idle", *(("retention",) if target.session_type.persistent else ()))
-    durations = target.durations
-    waits = (durations.negotiation_seconds, durations.idle_seconds, durations.retention_seconds)
-    unbearable = [name for name, seconds in zip(names, waits, strict=False) if not seconds or not is_bearable(seconds)]
+    durations, names = target.durations, target.timeouts
+    waits = {
+        "negotiation": durations.negotiation_seconds,
+        "idle": durations.idle_seconds,
+        "retention": durations.retention_seconds,
+        "keepalive": durations.keepalive_seconds,
+        "back-off": durations.back_off.initial_seconds,
+    }
+    unbearable = [name for name in names if not (seconds := waits[name]) or not is_bearable(seconds)]
     most = MOST_SECONDS / LATE[-1]
     too_long = f"declare at most {most:g} s to judge it: {', '.join(unbearable)}" if unbearable else ""
-    return _untimed(target) or undeclared(*names)(target) or too_long
+    return _untimed(target) or undeclared(*names)(target) or too_long or _too_short(target, waits)
+
+
+def _too_short(target: NodeUnderTest, waits: Mapping[str, float | None]) -> str:
+    """Why a two-sided responder acts by itself too often for a sequence; empty if it does not."""
+    if target.session_type.renegotiation is not Renegotiation.TWO_SIDED:
+        return ""
+    names = [name for name in target.timeouts if (waits[name] or 0.0) < LEAST_SECONDS]
+    return f"declare at least {LEAST_SECONDS:g} s to judge it: {', '.join(names)}" if names else ""
 
 
 def _clause(endpoint: EndpointUnderTest, row: str, tried: Stimulus) -> str:
