@@ -206,14 +206,14 @@ def test_the_index_after_any_accepted_one_can_be_saved_and_requested() -> None:
 # Messages that cannot be processed ------------------------------------------------------------------------------------
 
 
-def test_a_message_that_cannot_be_processed_is_tried_again_then_buried_and_passed() -> None:
+def test_a_message_that_cannot_be_processed_is_tried_again_then_a_dead_letter() -> None:
     consumer = processing(4, 5)
     assert consumer.processing_failed("once") == [handed(4, attempt=2)]
     assert consumer.processing_failed("twice") == [Bury(4, b"m4", "twice"), saved(5), handed(5)]
     assert consumer.tries == 0
 
 
-def test_after_a_buried_last_message_it_pulls_again() -> None:
+def test_after_a_dead_letter_at_the_end_of_a_batch_it_pulls_again() -> None:
     consumer = processing(4, tries=1)
     assert consumer.processing_failed("no") == [Bury(4, b"m4", "no"), saved(5), *asked(2, 5)]
 

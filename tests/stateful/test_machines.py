@@ -48,7 +48,7 @@ def test_pairs(machine: type[RuleBasedStateMachine]) -> None:
 
 
 def test_a_hello_that_a_full_host_refuses_is_no_step_of_a_session() -> None:
-    """The host answers it; S28 once blamed the responder that it did not make."""
+    """The host answers it, and makes no responder to which S28 could apply."""
     pairs.again("explicit-transient", [["fault", 4], ["fire", 12], ["deliver", 0], ["deliver", 0]])
 
 

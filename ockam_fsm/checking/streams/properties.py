@@ -93,7 +93,7 @@ def index_rises(step: Step) -> bool:
 
 
 def processed_in_order(step: Step) -> bool:
-    """Return whether all messages before the processed one were already processed or buried."""
+    """Return whether all messages before the processed one were already processed or dead letters."""
     if step.actor != CONSUMER or PROCESSED not in step.records:
         return True
     index = step.before.image.batch[0].index

@@ -106,7 +106,7 @@ def clause_of(stepped: Stepped, endpoint: EndpointUnderTest) -> str:
 
 
 def about(stepped: Stepped, endpoint: EndpointUnderTest) -> set[str]:
-    """The clauses that a step without differences is about."""
+    """The clauses that a step without differences confirms."""
     found = {*clauses_of(stepped.fired), stepped.stimulus.clause}
     if (timer := timer_of(stepped)) is not None:
         found.add(clause_of_timer(timer, endpoint.session_type.persistent))

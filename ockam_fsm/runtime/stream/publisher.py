@@ -127,8 +127,8 @@ class Publisher(Core[PublisherState, PublisherEvent, PublisherCommand]):
         return self._fire(PublisherEvent.STATE_LOST if reason == PEER_LOST_STATE else PublisherEvent.REJECTED)
 
     def established(self, resumed: bool) -> list[PublisherCommand]:
-        """Handle an establishment. A peer that has not resumed expects number 1: if that is confirmed, all later
-        numbers would stay beyond the expected one."""
+        """Handle an establishment. A peer that has not resumed expects number 1. If that number was confirmed before,
+        the peer has lost its state, and would accept none of the later numbers."""
         if resumed or self.confirmed == self.before:
             return []
         return self._fire(PublisherEvent.STATE_LOST)
