@@ -142,7 +142,7 @@ class NodeProcess:
         return code, took, found
 
     def log(self) -> str:
-        """What the node has written to standard error; it is kept when the node has ended."""
+        """Return the standard error of the node; it remains available after the end of the node."""
         if not self._log.closed:
             self._log.seek(0)
             self._written = self._log.read().decode("utf-8", "replace")

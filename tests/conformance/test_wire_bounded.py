@@ -1,4 +1,4 @@
-"""The black-box kit against targets that are no nodes: runs end with the right verdicts."""
+"""The black-box kit against targets that are not nodes: runs end with the right verdicts."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_every_row_is_drawn_once_and_every_state_named(machine: AnyMachine) -> N
 
 
 @pytest.mark.parametrize("machine", EVERY, ids=NAMES)
-def test_there_is_one_card_for_each_two_states(machine: AnyMachine) -> None:
+def test_there_is_one_card_for_each_pair_of_states(machine: AnyMachine) -> None:
     source = dot.to_dot(machine, PAGE)
     between = {(row.source, row.target) for row in machine.rows if row.source is not row.target}
     cards = re.findall(r'^\t"(?P<tail>[^"]+) to (?P<head>[^"]+)" \[', source, re.MULTILINE)

@@ -617,7 +617,7 @@ def lose(node: Node, via: Address) -> None:
 @pytest.mark.parametrize("hellos", [1, 2])
 @pytest.mark.parametrize("loses", [False, True])
 def test_a_strangers_hello_ends_no_session_and_hides_no_loss(hellos: int, loses: bool) -> None:
-    """`hellos` come over a connection of their own, which goes again; `loses`: the session's goes as well."""
+    """A stranger sends `hellos` over another connection, which is lost; `loses`: that of the session is too."""
     wires, session, _, _ = pair(EXPLICIT_PERSISTENT_ONE_SIDED)
     begin(wires, session, EXPLICIT_PERSISTENT_ONE_SIDED)
     node, session_id = wires["b"], wires["a"].session(session).terms.session_id

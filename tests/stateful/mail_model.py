@@ -277,7 +277,7 @@ class ModelNode:
         hand.state = state
 
     def silence(self, hand: Hand) -> None:
-        """Stop all of its timers."""
+        """Stop all timers of a worker."""
         self.timers = {(worker, timer): s for (worker, timer), s in self.timers.items() if worker != hand.addresses[0]}
 
     def leads_out(self, back: Route) -> bool:

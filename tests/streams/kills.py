@@ -1,10 +1,10 @@
-"""Reliable delivery while every process is killed at random, and connections are cut: what came of it.
+"""Reliable delivery while processes are killed at random and connections are cut.
 
     python -m tests.streams.kills --kills 1000 --seed 1
 
-Rule 1: real processes, SIGKILL, real sockets, a real SQLite file whose writes fail now and then, or are done and not
-        confirmed.
-Rule 2: the account is made from what is left on the disk: the log, and what the consumer has written.
+Rule 1: real processes, SIGKILL, real sockets, and a real SQLite file. Some writes to it fail, or succeed without a
+        confirmation.
+Rule 2: the account is made from the files that remain: the log, and the output of the consumer.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FOR_EACH_KILL = 40
 
 @dataclass
 class Account:
-    """What came of a run."""
+    """The result of a run."""
 
     kills: dict[str, int] = field(default_factory=dict)
     cuts: int = 0
@@ -43,15 +43,15 @@ class Account:
     state_losses: int = 0
 
     def problems(self, count: int) -> list[str]:
-        """Everything that must not be, in words."""
+        """Return the violations, as text."""
         whole = list(range(1, count + 1))
         first = list(dict.fromkeys(self.processed))
         found = {
             "messages are stored twice": len(set(self.stored)) != len(self.stored),
-            "what is stored is not what was published, in order": self.stored != whole,
+            "the stored messages are not the published ones, in order": self.stored != whole,
             "messages are not processed in the order of the stream": first != sorted(first),
             "not every message is processed": set(self.processed) != set(whole),
-            "the publisher was told that its record is lost": bool(self.state_losses),
+            "the publisher was notified that its record is lost": bool(self.state_losses),
         }
         return [problem for problem, is_so in found.items() if is_so]
 
@@ -77,8 +77,8 @@ class Run:
         publisher: Callable[..., None] = publish,
         traced: bool = False,
     ) -> None:
-        """`node` and `publisher` are what runs in these processes; a check needs wrong ones. `traced`: each of the two
-        records its sessions, in `traces`."""
+        """`node` and `publisher`: the functions of these processes, replaced by wrong ones in a test. `traced`: each of
+        the two records its sessions, in `traces`."""
         self.folder, self.kills, self.random = folder, kills, Random(seed)
         self.traces = {name: folder / f"{name}.jsonl" for name in ("node", "publisher")}
         self.traced = traced
@@ -118,7 +118,7 @@ class Run:
         self.processes[name] = KilledProcess(function, *arguments)
 
     def _strike(self, proxy: FaultProxy) -> None:
-        """Kill one of the processes and start it again; now and then cut its connections instead."""
+        """Kill one of the processes and start it again. In a fifth of the calls reset all connections first."""
         if self.random.random() < 0.2:
             proxy.cut()
             self.account.cuts += 1
@@ -128,7 +128,8 @@ class Run:
         self._start(name, proxy.where)
 
     async def _progress(self, messages: int) -> None:
-        """Until so many more were processed: a kill strikes while there is traffic. Now and then much sooner."""
+        """Wait until `messages` more were processed, at most `MOST_PAUSE_SECONDS`, so that there is traffic during a
+        kill. In a fifth of the calls wait for a short random time instead."""
         if self.random.random() < 0.2:
             await asyncio.sleep(self.random.uniform(0.0, 0.2))
             return
@@ -138,15 +139,15 @@ class Run:
             await asyncio.sleep(0.005)
 
     async def _end(self) -> None:
-        """Wait until the consumer has seen everything, as long as it sees more, and the publisher has ended."""
+        """Wait until the last message is processed, or none for `PATIENCE_SECONDS`; then for the publisher's end."""
         processed, loop = self._processed(), asyncio.get_running_loop()
         since = loop.time()
         while self.count not in processed and loop.time() < since + PATIENCE_SECONDS:
             await asyncio.sleep(0.1)
             before, processed = processed, self._processed()
             since = loop.time() if len(processed) > len(before) else since
-        told = await asyncio.to_thread(self.processes["publisher"].report, PATIENCE_SECONDS)
-        self.account.state_losses = told or 0
+        losses = await asyncio.to_thread(self.processes["publisher"].report, PATIENCE_SECONDS)
+        self.account.state_losses = losses or 0
 
     def _stored(self) -> list[int]:
         storage = SqliteStorage(self.folder / "streams.db")
@@ -165,7 +166,7 @@ class Run:
 
 
 def main() -> None:
-    """Print what came of a run; exit code 1 if something was lost, stored twice, invented or out of order."""
+    """Print the result of a run. Exit code 1 if a message was lost, stored twice, never published or out of order."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--kills", type=int, default=20)
     options.add_argument("--seed", type=int, default=1)

@@ -34,7 +34,7 @@ from ockam_fsm.tools.killed_process import Reports
 
 STREAM, GROUP = "numbers", "readers"
 FAILING = 0.05
-"""So often the storage fails."""
+"""The probability that a call of the storage fails."""
 BATCH = 4
 SOON = BackOff(initial_seconds=0.02, max_seconds=0.2)
 QUICK = Durations(negotiation_seconds=0.5, keepalive_seconds=0.5, idle_seconds=3.0, request_seconds=0.5, back_off=SOON)
@@ -44,7 +44,7 @@ SERVED = SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER, durations=
 
 
 class Unreliable(SqliteStorage):
-    """A file of SQLite that fails now and then: before it has written, or after, so that a confirmation is lost."""
+    """A SQLite file that fails at random: before a write, or after it, so that a confirmation is lost."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -91,7 +91,7 @@ class _UnreliableLog:
 
 @contextmanager
 def recording(trace: str, settings: SessionConfig) -> Iterator[Callable[..., Session]]:
-    """What makes the sessions of a node; with the name of a file their steps are recorded there."""
+    """Yield the function that creates the sessions of a node; with a file name it records their steps there."""
     if not trace:
         yield Session
         return
@@ -100,7 +100,7 @@ def recording(trace: str, settings: SessionConfig) -> Iterator[Callable[..., Ses
 
 
 def serve(reports: Reports, port: int, path: str, trace: str = "") -> None:
-    """A node that listens at `port` and keeps its streams in the file `path`, which fails now and then."""
+    """A node that listens at `port` and keeps its streams in the file `path`, which fails at random."""
     with recording(trace, SERVED) as make:
         asyncio.run(_serve(reports, port, Unreliable(path), make))
 

@@ -1,4 +1,4 @@
-"""Reliable delivery through SIGKILL of every process and cut connections; and the account can tell when it is not."""
+"""Reliable delivery through SIGKILL of every process and cut connections; the account detects wrong processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def account_of(run: Run) -> Account:
 
 
 def validated(*traces: Path) -> Any:
-    """What `ockam-fsm validate` says of the sessions, whose ends were killed."""
+    """Return the result of `ockam-fsm validate` for sessions whose ends were killed."""
     allowed = ("--allow", "restart-with-state", "--allow", "restart-without-state")
     return CliRunner().invoke(app, ["validate", *map(str, traces), *allowed])
 
@@ -51,6 +51,6 @@ def test_every_message_is_stored_once_and_processed_through_1000_kills(tmp_path:
 @pytest.mark.parametrize(
     "wrong", [{"node": serve_without_suppression}, {"publisher": publish_without_memory}], ids=["node", "publisher"]
 )
-def test_a_wrong_process_is_found_out(tmp_path: Path, wrong: dict[str, Any]) -> None:
+def test_a_wrong_process_is_detected(tmp_path: Path, wrong: dict[str, Any]) -> None:
     run = Run(tmp_path, kills=8, seed=3, **wrong)
     assert "messages are stored twice" in account_of(run).problems(run.count)

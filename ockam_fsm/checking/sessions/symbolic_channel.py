@@ -74,7 +74,7 @@ class Term(NamedTuple):
 
 @cache
 def term_of(payload: bytes) -> Term | None:
-    """The term of a payload; None if the payload is no term."""
+    """The term of a payload; None if the payload is not a term."""
     if payload[:1] not in {bytes([_TAG + message]) for message in (HELLO, ANSWER, CONFIRMATION, TALK)}:
         return None
     reader = bare.Reader(payload)

@@ -215,6 +215,6 @@ def _silences(
 
 
 def alone(case: InputSequence) -> Iterator[InputSequence]:
-    """The same case for each of its tried inputs alone."""
+    """Yield a sequence for each tried input alone."""
     for name in case.tried:
         yield case._replace(tried=(name,))

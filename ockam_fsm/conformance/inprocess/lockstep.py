@@ -46,7 +46,7 @@ class Lockstep(Oracle):
         return self.finish(turn, problem, outputs)
 
     def _act(self, action: Action) -> tuple[Difference | None, Sequence[Output]]:
-        """Perform an action in the target. Return a difference that is no output (or None), and the outputs."""
+        """Perform an action in the target. Return a difference other than an output (or None), and the outputs."""
         target, refusal = self.target, None
         try:
             for single in singles(action):

@@ -128,7 +128,7 @@ class Oracle:
         )
 
     def finish(self, turn: Turn, problem: Difference | None, outputs: Sequence[Output]) -> bool:
-        """Complete a step with the outputs of the target. `problem`: a difference that is no output. Return False if
+        """Complete a step with the outputs of the target. `problem`: a difference other than an output. Return False if
         the two ends have parted."""
         self.outputs = self.entropy.outputs = outputs
         self.entropy.repeated = []

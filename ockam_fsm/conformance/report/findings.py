@@ -38,7 +38,7 @@ class Verdict(Enum):
 
 
 class Severity(Enum):
-    """What a deviation puts at stake, the worst first."""
+    """The consequence of a deviation, the worst first."""
 
     SAFETY = "safety"
     SECURITY = "security"

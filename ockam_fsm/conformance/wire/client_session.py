@@ -72,7 +72,7 @@ class Attempt:
         return self.profile.names_sessions and isinstance(_read(message), Error)
 
     async def taken(self, seconds: float | None = None) -> bool:
-        """Whether a reply to the hello comes that is no error."""
+        """Whether a reply to the hello comes that is not an error."""
         message = await self.answered(seconds)
         return message is not None and not self.is_refused_by(message)
 

@@ -78,7 +78,7 @@ class Publishing:
         """The next push, None if none comes in time. `seconds`: as in `Wire.receive`.
 
         Raises:
-            Deviation: data of the session is no push.
+            Deviation: data of the session is not a push.
         """
         while (message := await self.asked.wire.receive(self.worker, seconds=seconds)) is not None:
             signal = signal_of(message)

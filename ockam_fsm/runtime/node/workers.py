@@ -111,7 +111,7 @@ def checked_handler(handler: object) -> Handler:
 
 
 def plain_function(name: str, function: object) -> None:
-    """Raise LocalSessionError unless `function` can be called and is no coroutine function."""
+    """Raise LocalSessionError unless `function` can be called and is not a coroutine function."""
     if not callable(function):
         raise LocalSessionError(f"{name}: {type(function).__name__}, expected a function")
     if iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004

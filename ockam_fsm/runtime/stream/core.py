@@ -1,4 +1,4 @@
-"""What the four workers of a stream share: the table decides an event, and its effects give the commands of the step.
+"""The base of the four workers of a stream: the table decides an event, and its effects give the commands of a step.
 
 Rule 1: an ignored event gives the command `Ignored`: the message that caused it is a dead letter.
 Source: kernel/driver.py.
