@@ -30,7 +30,7 @@ def test_an_answer_of_a_slow_node_is_not_missing(echo: str, worker: str, comes: 
         waiting.append(message)
 
     def mute(message: Message, context: Context) -> None:
-        """It never answers."""
+        """Ignore every message."""
 
     def answering(message: Message, context: Context) -> None:
         for one in (*waiting, message):
@@ -54,7 +54,7 @@ def test_an_answer_of_a_slow_node_is_not_missing(echo: str, worker: str, comes: 
 @pytest.mark.slow
 def test_stalls_are_measured() -> None:
     def mute(message: Message, context: Context) -> None:
-        """It never answers."""
+        """Ignore every message."""
 
     async def main(handler: Handler, patience: float) -> float:
         async with TcpNode() as node:

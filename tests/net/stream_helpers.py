@@ -86,7 +86,7 @@ def publisher(
     kept: Kept | None = None,
     keep: Callable[[Kept], None] = lambda kept: None,
 ) -> StreamPublisher:
-    """One that notices soon when something fails."""
+    """Return a publisher with short time-outs and pauses."""
     settings = SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.INITIATOR, durations=HURRIED, attempts=None,
                              held=window, requests=window)  # fmt: skip
     config = PublisherConfig(window=window, retry=SOON)
@@ -97,7 +97,7 @@ def publisher(
 def consumer(
     node: TcpNode, where: str, stream: str = "orders", group: str = "billing", partition: int | None = None, **more: Any
 ) -> StreamConsumer:
-    """One that notices soon when something fails."""
+    """Return a consumer with short time-outs and pauses."""
     hurried = {"request_seconds": 0.5, "poll_seconds": 0.02, "limit": 10}
     config = ConsumerConfig(stream, group, partition, **(hurried | more))
     return StreamConsumer(

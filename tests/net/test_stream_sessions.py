@@ -27,7 +27,7 @@ from tests.net.tcp_helpers import QUICK, over_tcp, until
 
 
 def end(node: TcpNode, where: str, sending: str, receiving: str) -> StreamSession:
-    """One that notices soon when something fails."""
+    """Return a stream session with short time-outs and pauses."""
     reader = consumer(node, where, receiving, group="end")
     return StreamSession(node, publisher(node, where, sending), reader, sending=sending)
 

@@ -1,9 +1,8 @@
 """Every stream record that was captured between a client and a real Ockam node, replayed against this service.
 
-The client's bytes are sent as they were captured, over TCP, in the order of the file, in one connection. What comes
-back must be the captured bytes. Masked is one thing only: the address of a stream's worker, which either node draws at
-random (`ST_S_` and 16 digits there). Ours takes its place in the captured bytes of both directions, with the lengths
-around it.
+The client's bytes are sent as they were captured, over TCP, in the order of the file, in one connection. The
+answers must be the captured bytes. Only the address of a stream's worker may differ, since each node draws it at random
+(`ST_S_` and 16 digits there). Ours replaces it in the captured bytes of both directions, with the lengths around it.
 
 The capture of `stream_pull` has a third message, `m-one` once more: before it the client of the real node had pushed
 again under the same request id, and a real node stores every push. That push is not in the file; it is made here.

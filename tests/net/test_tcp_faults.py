@@ -1,8 +1,8 @@
 """Real faults between two processes: this one and `ockam-fsm node`.
 
 After every fault: a persistent session is established again at both ends on one generation, a transient one is closed
-at both ends, and of every message that was accepted we know what became of it: answered, refused with an error, a dead
-letter, or written to a connection that the fault has taken.
+at both ends, and every accepted message has a known outcome: answered, refused with an error, a dead letter, or
+written to a connection that the fault has taken.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class Case:
     def _missing(self) -> list[bytes]:
         missing = self.accounts.taken(self.node, self.session)
         for number in missing:
-            assert number in self.written.on, f"{number!r} was accepted, and nobody knows what became of it"
+            assert number in self.written.on, f"{number!r} was accepted, and has no known outcome"
         gone = {number for number in missing if any(c.transport is None for c in self.written.on[number])}
         return sorted(missing - gone - {_number(message.payload) for message in self.swallowed})
 

@@ -1,8 +1,8 @@
 """Every exchange that was captured between a client and a real Ockam node, replayed against a socket of this node.
 
 A conversation is what the client sent, record by record, and what must come back: the same messages, nothing, or the
-end of the connection. Addresses that the real node drew at random are another's here; the handshakes and the route
-through the transport worker put ours in their place. Left out are the stream conversations (their worker is not part of
+end of the connection. Addresses that the real node drew at random differ here; in the handshakes and the route
+through the transport worker ours replace them. Left out are the stream conversations (their worker is not part of
 this node) and `no_version`, which has its own test; `three_elements` is a departure that tests/runtime/test_vectors.py
 declares.
 """

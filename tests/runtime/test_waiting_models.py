@@ -1,4 +1,4 @@
-"""Waiting messages of a node, some of them taken back, and sessions over failing sessions, chosen by Hypothesis.
+"""Waiting messages of a node, some of them withdrawn, and sessions over failing sessions, chosen by Hypothesis.
 
 Code mutants are tested with these properties as well (`make code-mutants`).
 """

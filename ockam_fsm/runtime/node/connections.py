@@ -72,7 +72,7 @@ class ConnectionConfig:
 
 
 class Withdrawal(NamedTuple):
-    """A held message that is taken back, and the reason."""
+    """A held message that is withdrawn, and the reason."""
 
     receipt: Receipt
     reason: str
