@@ -86,11 +86,13 @@ class Subject:
 
     def actors(self, parts: Sequence[str]) -> dict[str, Actor]:
         stock = 0 if PUBLISHER in parts else STOCK
+        # One message at a time in the whole stream: a consumer whose index does not advance gets the same one for ever.
+        consuming = replace(self.consuming, limit=1) if PUBLISHER in parts else self.consuming
         made: dict[str, Actor] = {
             PUBLISHER: PublisherActor(self.publishing),
             STREAM: StreamActor(self.publishing, stock),
-            INDEX: IndexActor(self.consuming),
-            CONSUMER: ConsumerActor(self.consuming),
+            INDEX: IndexActor(consuming),
+            CONSUMER: ConsumerActor(consuming),
         }
         return {name: made[name] for name in parts}
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import Phase
@@ -13,6 +15,10 @@ from hypothesis import Phase
 from ockam_fsm.checking.streams.config import PublishingConfig
 from ockam_fsm.checking.streams.known_bad import wrong_streams
 from ockam_fsm.checking.streams.names import CONSUMER, PUBLISHER, STREAM
+from ockam_fsm.runtime.stream.commands import PublisherCommand
+from ockam_fsm.runtime.stream.consumer import Consumer
+from ockam_fsm.runtime.stream.publisher import Publisher
+from ockam_fsm.runtime.stream.worker import StreamWorker
 from tests.stateful.streams import (
     FAULTS,
     PARTS,
@@ -83,6 +89,66 @@ def test_runs_reach_the_events_of_interest() -> None:
 @pytest.mark.parametrize("name", OFTEN)
 def test_wrong_workers_are_found(name: str) -> None:
     assert_is_found(name, 120)
+
+
+class SavesTheProcessed(Consumer):
+    """A consumer that saves the index of the processed message, and so requests it again."""
+
+    def save_index(self, cause: object) -> None:
+        super().save_index(cause)
+        self.saved -= 1
+
+
+class ResumesWithOpenRequests(Publisher):
+    """A publisher that treats the requests of its previous incarnation as open."""
+
+    def resume(self) -> list[PublisherCommand]:
+        self.send_again(None)
+        return self._take()
+
+
+class KeepsAcceptedWrites(StreamWorker):
+    """A stream worker that waits for the writes of a failed log."""
+
+    def forget_accepted(self, cause: object) -> None:
+        self.records = {}
+
+
+class ConfirmsTheNewest(StreamWorker):
+    """A stream worker that confirms the newest message when the oldest is stored."""
+
+    def confirm(self, cause: object) -> None:
+        self.under_way.insert(0, self.under_way.pop())
+        super().confirm(cause)
+
+
+class IgnoresTheRecord(StreamWorker):
+    """A stream worker that does not read the record of a publisher from the log."""
+
+    def known(self, publisher: bytes, last: int | None) -> bool:
+        return super().known(publisher, None)
+
+
+def publishing(**wrong: Any) -> Subject:
+    return replace(SUBJECT, publishing=replace(SUBJECT.publishing, **wrong))
+
+
+FURTHER = {
+    "saves-the-processed": ("R4", replace(SUBJECT, consuming=replace(SUBJECT.consuming, consumer=SavesTheProcessed))),
+    "resumes-with-open-requests": ("R6", publishing(publisher=ResumesWithOpenRequests)),
+    "keeps-accepted-writes": ("R6", publishing(worker=KeepsAcceptedWrites)),
+    "confirms-the-newest": ("S15a", publishing(worker=ConfirmsTheNewest)),
+    "ignores-the-record": ("S31", publishing(worker=IgnoresTheRecord)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FURTHER)
+def test_further_faults_are_found(name: str) -> None:
+    property, wrong = FURTHER[name]
+    judged = tuple(one for one in SUBJECT.properties if one.id == property)
+    with pytest.raises(AssertionError, match=f"{property} does not"):
+        walks("whole", replace(wrong, properties=judged), 120)
 
 
 @pytest.mark.slow

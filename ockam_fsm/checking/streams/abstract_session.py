@@ -105,7 +105,7 @@ class AbstractPublisherActor:
     def _killed(self, end: AbstractPublisherEnd, fault: Hashable) -> AbstractPublisherEnd:
         """Return the initial state of the next incarnation."""
         if fault == RESTART_KEEPING:
-            return end._replace(image=end.image._replace(open=()), has_state=True)
+            return end._replace(has_state=True)
         identity = end.identity if self.config.same_identity else end.identity + 1
         return AbstractPublisherEnd(
             identity=identity, first=end.accepted, confirmed=end.confirmed, notified=end.notified

@@ -85,7 +85,7 @@ class PublisherActor:
     def _restarted(self, end: PublisherEnd, fault: Hashable, out: Outbox) -> PublisherEnd:
         out.cancel_all_timers()
         keeps = fault == RESTART_KEEPING
-        fresh = PublisherImage() if not keeps else end.image._replace(open=())
+        fresh = end.image if keeps else PublisherImage()
         renewed = not keeps and not self.config.same_identity
         number = end.session.seen[0] if end.session is not None and keeps else 0
         again = end._replace(
