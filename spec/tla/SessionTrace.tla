@@ -180,6 +180,13 @@ Bounced(record) ==
            \/ /\ flying.said.kind \in {"keepalive", "keepalive-answer", "data", "request", "response"}
               /\ Gone(flying.said.to)
 
+\* The ends that may take these events. After an answer without state, held messages may be
+\* requests that need it, which are not sent (6.8). Every number of them is tried.
+Lasting(end, events, cause) ==
+    IF Has(events, "ANSWER_CURRENT") /\ end.hasState /\ ~cause.resumed
+    THEN {[end EXCEPT !.counters.held = held, !.waiting = SubSeq(@, 1, held)] : held \in 0 .. end.counters.held}
+    ELSE {end}
+
 Comes(record) ==
     LET role == record.role
         said == record.message
@@ -193,7 +200,8 @@ Comes(record) ==
         /\ IF said.kind = "response" /\ events[Len(events)] = "DATA_RECEIVED"
            THEN \/ Explained(record, ends[role], late, cause, 0, remaining)
                 \/ pending[role] > 0 /\ Explained(record, ends[role], events, cause, 1, remaining)
-           ELSE Explained(record, ends[role], events, cause, 0, remaining)
+           ELSE \E end \in Lasting(ends[role], events, cause) :
+                    Explained(record, end, events, cause, 0, remaining)
 
 Spoiled(record) ==
     /\ "corrupt" \in Faults
