@@ -55,7 +55,7 @@ class BackendName(StrEnum):
 
 
 @dataclass(frozen=True)
-class Job:
+class SearchJob:
     """One exploration, as a worker process receives it.
 
     lenient: use the standard library for a world that numba cannot search.
@@ -108,7 +108,9 @@ def check(
     _require(backend, pin, name == ALL and not source and not bounds)
     if len(candidates) > 1 and name != ALL and not json_wanted:
         err().print(f"{name} is a type: checking all its {len(candidates)} worlds.")
-    found = run(_jobs(candidates, Job("", "", tuple(bounds.items()), backend, limit_states, limit_seconds)), workers)
+    found = run(
+        _jobs(candidates, SearchJob("", "", tuple(bounds.items()), backend, limit_states, limit_seconds)), workers
+    )
     ended = [(one, result) for one, result in zip(candidates, found, strict=True) if result is not None]
     if ended:
         _report(ended, json_wanted)
@@ -118,7 +120,7 @@ def check(
     _finish(ended, pin)
 
 
-def _jobs(candidates: Sequence[Candidate], common: Job) -> list[Job]:
+def _jobs(candidates: Sequence[Candidate], common: SearchJob) -> list[SearchJob]:
     lenient = len(candidates) > 1
     return [replace(common, name=one.name, source=one.source, lenient=lenient) for one in candidates]
 
@@ -152,7 +154,7 @@ def _finish(pairs: Sequence[CheckedWorld], pin: Path | None) -> None:
 # Searching ------------------------------------------------------------------------------------------------------------
 
 
-def run(jobs: Sequence[Job], workers: int) -> list[dict[str, Any] | None]:
+def run(jobs: Sequence[SearchJob], workers: int) -> list[dict[str, Any] | None]:
     """Return the results as JSON objects, in the order of the jobs; the heavy jobs start first.
 
     Ctrl-C keeps the results so far; None stands for a job without a result.
@@ -197,7 +199,7 @@ class _Listener:
         self.bar.update(self._lines[at], description=f"{self.names[at]:<38} {figures}")
 
 
-def _weight(job: Job) -> int:
+def _weight(job: SearchJob) -> int:
     """Return the rank of a job by its expected cost; 0 is the cheapest world of a type."""
     kind, _, way = job.name.partition(":")
     if not way:
@@ -206,7 +208,7 @@ def _weight(job: Job) -> int:
     return 2 * ("persistent" in kind and way in SLOW_WAYS) + heavy
 
 
-def explored(job: Job, report: Callable[[Any], None]) -> dict[str, Any]:
+def explored(job: SearchJob, report: Callable[[Any], None]) -> dict[str, Any]:
     """Search one world; where it cannot be searched, the result has the key `error`."""
     from ockam_fsm.checking import BackendUnavailable, Progress, explore
     from ockam_fsm.kernel.errors import DefinitionError

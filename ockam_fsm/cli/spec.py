@@ -27,7 +27,7 @@ WIDTH = 44
 
 
 @dataclass(frozen=True)
-class Job:
+class TlcJob:
     """One model, as a worker process receives it."""
 
     name: str
@@ -81,7 +81,7 @@ def spec(
     raise typer.Exit(DIFFERS if differing else OK)
 
 
-def _jobs(names: Sequence[str] | None, folder: Path, workers: int) -> list[Job]:
+def _jobs(names: Sequence[str] | None, folder: Path, workers: int) -> list[TlcJob]:
     """Return the jobs of the named models, or of all models."""
     from ockam_fsm.specification.tla_files import models
 
@@ -93,10 +93,10 @@ def _jobs(names: Sequence[str] | None, folder: Path, workers: int) -> list[Job]:
         fail(f"{folder.parent.parent} has no spec/tla.", "Run in a clone of ockam_fsm, or name one with --root.")
     wanted = [known[name] for name in names or known]
     threads = workers if len(wanted) == 1 else 1
-    return [Job(model.name, folder, 1 if model.refuted else threads) for model in wanted]
+    return [TlcJob(model.name, folder, 1 if model.refuted else threads) for model in wanted]
 
 
-def _all(jobs: Sequence[Job], workers: int, pins: dict[str, Any], quiet: bool) -> list[dict[str, Any]]:
+def _all(jobs: Sequence[TlcJob], workers: int, pins: dict[str, Any], quiet: bool) -> list[dict[str, Any]]:
     """Return the results in the order of the jobs; print each one as soon as it is available."""
     from ockam_fsm.tools.process_pool import JobMessage, carry_out
 
@@ -115,7 +115,7 @@ def _all(jobs: Sequence[Job], workers: int, pins: dict[str, Any], quiet: bool) -
     return [found[at] for at in range(len(jobs))]
 
 
-def checked(job: Job, report: Callable[[Any], None]) -> dict[str, Any]:
+def checked(job: TlcJob, report: Callable[[Any], None]) -> dict[str, Any]:
     """Return the result of TLC on one model; without a verdict it has the key `error`."""
     try:
         return _entry(job.name, run(job.folder / "models" / f"{job.name}.tla", job.folder, job.threads))

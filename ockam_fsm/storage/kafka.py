@@ -29,7 +29,7 @@ from ockam_fsm.storage.kafka_client import Client, ConfluentClient, Record, Tran
 from ockam_fsm.storage.kafka_log import KafkaLog, LogPlace
 from ockam_fsm.storage.kafka_names import Names
 from ockam_fsm.storage.outcomes import log_name, no_partition, no_stream, through_future
-from ockam_fsm.storage.worker import QUEUE_BYTES, Job, Worker
+from ockam_fsm.storage.worker import QUEUE_BYTES, QueuedCall, Worker
 
 Key: TypeAlias = tuple[str, str, int]
 TIMEOUT_SECONDS = 10.0
@@ -133,7 +133,7 @@ class KafkaStorage:
         return log
 
 
-class _Call(Job[Any]):
+class _Call(QueuedCall[Any]):
     __slots__ = ("number", "opens", "stream")
 
     def __init__(self, stream: str, number: int, *, opens: bool) -> None:
@@ -144,7 +144,7 @@ class _Call(Job[Any]):
         self.opens = opens
 
 
-class _Save(Job[Any]):
+class _Save(QueuedCall[Any]):
     """A save of an index, or a read if the index is None."""
 
     __slots__ = ("index", "key")

@@ -37,7 +37,7 @@ from ockam_fsm.storage.kafka_client import (
     everything,
 )
 from ockam_fsm.storage.outcomes import completed, fenced, through_future, within
-from ockam_fsm.storage.worker import JOB_BYTES, Job, Worker
+from ockam_fsm.storage.worker import JOB_BYTES, QueuedCall, Worker
 
 PUBLISHER, NUMBER = "publisher", "number"
 CHECKPOINT_MESSAGES = 1000
@@ -230,7 +230,7 @@ class KafkaLog:
         return self._tail.messages(job, end)
 
 
-class _Append(Job[tuple[int, ...]]):
+class _Append(QueuedCall[tuple[int, ...]]):
     __slots__ = ("entries",)
 
     def __init__(self, entries: tuple[Entry, ...]) -> None:
@@ -238,7 +238,7 @@ class _Append(Job[tuple[int, ...]]):
         self.entries = entries
 
 
-class _Read(Job[tuple[Stored, ...]]):
+class _Read(QueuedCall[tuple[Stored, ...]]):
     __slots__ = ("limit", "max_bytes", "start")
 
     def __init__(self, start: int, limit: int, max_bytes: int) -> None:

@@ -30,7 +30,7 @@ from ockam_fsm.storage import arguments
 from ockam_fsm.storage.interface import Entry, Log, StorageError, StorageRefused, Stored
 from ockam_fsm.storage.outcomes import fenced, log_name, no_partition, no_stream, through_future, within
 from ockam_fsm.storage.sqlite_file import INDEX_BITS, connect, explained, opened
-from ockam_fsm.storage.worker import JOB_BYTES, QUEUE_BYTES, Job, Worker
+from ockam_fsm.storage.worker import JOB_BYTES, QUEUE_BYTES, QueuedCall, Worker
 
 T = TypeVar("T")
 BUSY_SECONDS = 5.0
@@ -184,7 +184,7 @@ class _SqliteLog:
         return self._reader.submit(_Call(lambda connection: _first(connection, NUMBER, key)))
 
 
-class _Append(Job[tuple[int, ...]]):
+class _Append(QueuedCall[tuple[int, ...]]):
     __slots__ = ("entries", "log")
 
     def __init__(self, log: _SqliteLog, entries: tuple[Entry, ...]) -> None:
@@ -197,7 +197,7 @@ class _Append(Job[tuple[int, ...]]):
         self.finish(error)
 
 
-class _Call(Job[Any]):
+class _Call(QueuedCall[Any]):
     """A queued call other than an append."""
 
     __slots__ = ("order",)

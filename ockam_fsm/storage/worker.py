@@ -25,7 +25,7 @@ JOB_BYTES = 256
 """The approximate memory of a job without data."""
 
 
-class Job(Generic[T]):
+class QueuedCall(Generic[T]):
     """A queued call and the future of its result."""
 
     __slots__ = ("cost", "future")
@@ -41,7 +41,7 @@ class Job(Generic[T]):
             self.future.set_result(outcome)
 
 
-J = TypeVar("J", bound=Job[Any])
+J = TypeVar("J", bound=QueuedCall[Any])
 
 
 class Worker(Generic[J]):

@@ -248,7 +248,7 @@ def test_a_world_that_numba_cannot_search_is_an_error_only_alone() -> None:
     result = invoke(SMALL, "--backend", "numba")
     assert result.exit_code == USAGE
     assert "cannot search" in result.stderr
-    job = check.Job(SMALL, "", (), "numba", 10**6, None, lenient=True)
+    job = check.SearchJob(SMALL, "", (), "numba", 10**6, None, lenient=True)
     assert check.explored(job, lambda _: None)["backend"] == "stdlib"
 
 
