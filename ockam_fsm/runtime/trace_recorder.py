@@ -64,7 +64,7 @@ _KINDS = {
 _NOTICES = {Established: "established", TimedOut: "timed out", Closed: "closed"}
 
 Facts: TypeAlias = dict[str, Any]
-Report: TypeAlias = Callable[["RecordedSession", Facts], None]
+ReportStep: TypeAlias = Callable[["RecordedSession", Facts], None]
 
 
 def header(settings: Iterable[SessionConfig], faults: Iterable[str]) -> Facts:
@@ -90,7 +90,7 @@ class RecordedSession(Session):
     """The real session, which reports its steps; `recorded` makes the class for one recorder."""
 
     __slots__ = ()
-    report: ClassVar[Report]
+    report: ClassVar[ReportStep]
 
     def __init__(self, settings: SessionConfig, *args: Any, **options: Any) -> None:
         super().__init__(settings, *args, **options)
@@ -133,7 +133,7 @@ class RecordedSession(Session):
         type(self).report(self, who | facts)
 
 
-def recorded(base: type[Session], report: Report) -> type[RecordedSession]:
+def recorded(base: type[Session], report: ReportStep) -> type[RecordedSession]:
     """Return a class of sessions that behave like `base` and report their steps to `report`."""
     bases = (RecordedSession,) if base is Session else (base, RecordedSession)
     return type(f"Recorded{base.__name__}", bases, {"__slots__": (), "report": staticmethod(report)})

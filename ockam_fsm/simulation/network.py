@@ -44,7 +44,7 @@ LATENCY_SECONDS = 0.02
 GIVE_UP_SECONDS = 10.0
 UNDECODABLE = b"\xff"
 
-Event: TypeAlias = Callable[..., None]
+Callback: TypeAlias = Callable[..., None]
 
 
 def tcp(name: str) -> Address:
@@ -138,7 +138,7 @@ class SimulatedNetwork:
         self.nodes: dict[str, SimulatedNode] = {}
         self.cuts: set[tuple[str, str]] = set()
         self.trace: Callable[[str, tuple[Any, ...]], None] | None = None
-        self._heap: list[tuple[float, int, str, Event, tuple[Any, ...]]] = []
+        self._heap: list[tuple[float, int, str, Callback, tuple[Any, ...]]] = []
         self._made = 0
         self._perform: dict[type, Callable[[SimulatedNode, Any], None]] = {
             Transmit: self._transmit,
@@ -156,7 +156,7 @@ class SimulatedNetwork:
 
     # Time -------------------------------------------------------------------------------------------------------------
 
-    def after(self, seconds: float, kind: str, event: Event, *args: Any) -> None:
+    def after(self, seconds: float, kind: str, event: Callback, *args: Any) -> None:
         self._made += 1
         heappush(self._heap, (self.now + seconds, self._made, kind, event, args))
 
@@ -252,7 +252,7 @@ class SimulatedNetwork:
         node.node.fire(timer)
         node.run()
 
-    def _busy(self, node: SimulatedNode, kind: str, event: Event, *args: Any) -> bool:
+    def _busy(self, node: SimulatedNode, kind: str, event: Callback, *args: Any) -> bool:
         """Postpone an event of a node that waits for its storage. Return whether it does."""
         if node.busy_until <= self.now:
             return False

@@ -26,8 +26,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ockam_fsm.kernel.errors import Error
 
-Report: TypeAlias = Callable[[Any], None]
-Work: TypeAlias = Callable[[Any, Report], Any]
+SendProgress: TypeAlias = Callable[[Any], None]
+Work: TypeAlias = Callable[[Any, SendProgress], Any]
 
 
 class JobMessage(NamedTuple):
