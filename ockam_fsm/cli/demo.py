@@ -18,7 +18,7 @@ from rich.table import Table
 from ockam_fsm.cli.app import DIFFERS, JsonOption, command, err, fail, out, print_json
 
 if TYPE_CHECKING:
-    from ockam_fsm.demo.outcome import Outcome, SessionLine
+    from ockam_fsm.demo.outcome import DemoOutcome, SessionLine
     from ockam_fsm.demo.process_reports import TimedEvent
     from ockam_fsm.demo.run import DemoRun
 
@@ -108,7 +108,7 @@ def _watch(run: DemoRun, keep: Callable[[TimedEvent], object], *, quiet: bool) -
 
 
 @contextmanager
-def _screen(outcome: Outcome, quiet: bool) -> Iterator[Callable[[TimedEvent], None]]:
+def _screen(outcome: DemoOutcome, quiet: bool) -> Iterator[Callable[[TimedEvent], None]]:
     """Yield the function that prints important events as lines and, on a terminal, updates a live table."""
     console = err() if quiet else out()
     live = Live(console=console, auto_refresh=False) if console.is_terminal and not quiet else None
@@ -138,7 +138,7 @@ def _lines(event: TimedEvent) -> Iterable[str]:
             yield f"{at}{name} established{f', generation {change.generation}' if change.generation else ''}"
 
 
-def _table(outcome: Outcome, width: int) -> Table:
+def _table(outcome: DemoOutcome, width: int) -> Table:
     """The live sessions, from the highest layer to the lowest."""
     sums = f"sent {len(outcome.sent)}, confirmed {len(outcome.confirmed)}, processed {len(outcome.received)}"
     table = Table(title=sums, title_justify="left", box=None)
@@ -155,7 +155,7 @@ def _table(outcome: Outcome, width: int) -> Table:
     return table
 
 
-def _ordered(outcome: Outcome) -> list[SessionLine]:
+def _ordered(outcome: DemoOutcome) -> list[SessionLine]:
     from ockam_fsm.demo.process_reports import PipelineLayer
 
     return [
@@ -163,7 +163,7 @@ def _ordered(outcome: Outcome) -> list[SessionLine]:
     ]
 
 
-def _summary(outcome: Outcome) -> dict[str, int]:
+def _summary(outcome: DemoOutcome) -> dict[str, int]:
     return {
         "sent": len(outcome.sent),
         "confirmed": len(outcome.confirmed),
@@ -173,7 +173,7 @@ def _summary(outcome: Outcome) -> dict[str, int]:
     }
 
 
-def _facts(outcome: Outcome, seconds: float) -> dict[str, Any]:
+def _facts(outcome: DemoOutcome, seconds: float) -> dict[str, Any]:
     from ockam_fsm.demo.process_reports import PipelineLayer
 
     layers = {
@@ -193,7 +193,7 @@ def _facts(outcome: Outcome, seconds: float) -> dict[str, Any]:
     return {"layers": layers, "killed": outcome.kills, "seconds": round(seconds, 3), "summary": _summary(outcome)}
 
 
-def _print(outcome: Outcome, seconds: float) -> None:
+def _print(outcome: DemoOutcome, seconds: float) -> None:
     from ockam_fsm.demo.process_reports import PipelineLayer
 
     console = out()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ockam_fsm.demo.outcome import Outcome
+from ockam_fsm.demo.outcome import DemoOutcome
 from ockam_fsm.demo.process_reports import Changed, Confirmed, PipelineLayer, Received, TimedEvent, read_trace
 from ockam_fsm.projections.layers import Layering, LayerRow
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind
@@ -42,7 +42,7 @@ def _recorded() -> Iterator[TimedEvent]:
 
 def run_layers(events: Iterable[TimedEvent]) -> Layering:
     """Return the sessions of each process in each layer, and the number of failures."""
-    outcome = Outcome()
+    outcome = DemoOutcome()
     for event in events:
         if event.report is not None:
             outcome.add(event.process, event.report)
@@ -56,14 +56,14 @@ def run_layers(events: Iterable[TimedEvent]) -> Layering:
     )
 
 
-def _layer(outcome: Outcome, layer: PipelineLayer) -> LayerRow:
+def _layer(outcome: DemoOutcome, layer: PipelineLayer) -> LayerRow:
     ends = {node for session in SESSIONS[layer] for node in session}
     return LayerRow(
         layer.value, SESSIONS[layer], {node: _end(outcome, layer, node) if node in ends else "" for node in PROCESSES}
     )
 
 
-def _end(outcome: Outcome, layer: PipelineLayer, node: str) -> str:
+def _end(outcome: DemoOutcome, layer: PipelineLayer, node: str) -> str:
     lines = [one for one in outcome.of(layer) if one.process == node]
     failures = sum(len(line.causes) for line in lines)
     if not lines:

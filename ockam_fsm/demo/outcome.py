@@ -23,7 +23,7 @@ class SessionLine:
 
 
 @dataclass
-class Outcome:
+class DemoOutcome:
     """All sessions, the numbers sent, confirmed and processed, the kills, and whether the run finished."""
 
     sessions: dict[tuple[str, str], SessionLine] = field(default_factory=dict)

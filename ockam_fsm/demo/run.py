@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from ockam_fsm.demo import programs
-from ockam_fsm.demo.outcome import Outcome
+from ockam_fsm.demo.outcome import DemoOutcome
 from ockam_fsm.demo.process_reports import Confirmed, Finished, ProcessReport, Ready, TimedEvent
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.net.secure.channels import stored_identity
@@ -40,7 +40,7 @@ class DemoRun:
     """
 
     def __init__(self, folder: Path, count: int) -> None:
-        self.outcome = Outcome()
+        self.outcome = DemoOutcome()
         self._count = count
         (hub_at, hub_port), (client_at, client_port) = _keep_port(), _keep_port()
         self._ports = [port for port in (hub_port, client_port) if port is not None]

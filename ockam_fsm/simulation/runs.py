@@ -81,7 +81,7 @@ def _text(arg: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SimulationOutcome:
     """The outcome of a run. `broken`: the id of the violated property, "" if none is."""
 
     steps: int
@@ -98,7 +98,7 @@ def simulate(
     *,
     trace: Callable[[dict[str, Any]], object] | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Outcome:
+) -> SimulationOutcome:
     """Run a simulation, let it settle, and return its outcome."""
     tracing = Tracing(trace) if trace is not None else None
     simulation = simulation_of(setup, _make(setup, tracing))
@@ -114,7 +114,7 @@ def simulate(
         if tracing is not None:
             tracing.flush()
     network = simulation.network
-    return Outcome(
+    return SimulationOutcome(
         network.steps,
         network.now,
         broken,
@@ -130,7 +130,7 @@ def _make(setup: Setup, tracing: Tracing | None) -> type[WatchedSession]:
     return cast(type[WatchedSession], recorded(setup.make, tracing.add_step))
 
 
-def write_trace(setup: Setup, steps: int, path: Path) -> Outcome:
+def write_trace(setup: Setup, steps: int, path: Path) -> SimulationOutcome:
     """Run a simulation and write its trace, one JSON object per line; the first line has the arguments of the run."""
     with writing(path) as file:
         file.write(line_of(_header(setup, steps)))

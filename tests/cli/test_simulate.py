@@ -13,7 +13,7 @@ from ockam_fsm.cli import app
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.simulation import runs, workload
 from ockam_fsm.simulation.monitors import Broken
-from ockam_fsm.simulation.runs import Outcome
+from ockam_fsm.simulation.runs import SimulationOutcome
 
 RUN = ["simulate", "--type", "explicit-transient", "--steps", "300"]
 
@@ -115,5 +115,5 @@ def test_a_file_that_is_no_trace_is_refused(content: str, tmp_path: Path) -> Non
 
 def test_simulate_returns_an_outcome() -> None:
     outcome = runs.simulate(workload.Setup(TYPES[0]), 100)
-    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome, SimulationOutcome)
     assert outcome.steps >= 100

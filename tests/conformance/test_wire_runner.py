@@ -8,11 +8,11 @@ from ockam_fsm.conformance.report.findings import Finding, Severity, Verdict
 from ockam_fsm.conformance.wire.case import Case, Manner, nothing_lacks
 from ockam_fsm.conformance.wire.case_context import (
     CaseContext,
+    CaseOutcome,
     Deviation,
     Follows,
     KitRun,
     NotApplicable,
-    Outcome,
     Undecided,
 )
 from ockam_fsm.conformance.wire.runner import Runner
@@ -38,7 +38,7 @@ BAD, GOOD, LOST = Deviation("bad"), None, Undecided("lost")
     ],
 )
 def test_a_failing_case_is_tried_once_more(
-    manner: Manner, outcomes: list[Outcome | None], verdict: Verdict, tries: int
+    manner: Manner, outcomes: list[CaseOutcome | None], verdict: Verdict, tries: int
 ) -> None:
     found, tried = tried_with(manner, outcomes, 0.0)
     assert found.verdict is verdict
@@ -56,14 +56,14 @@ def test_a_failing_case_is_tried_once_more(
     ],
 )
 def test_a_stall_excuses_a_failure_that_does_not_occur_again(
-    outcomes: list[Outcome | None], still_seconds: float, verdict: Verdict
+    outcomes: list[CaseOutcome | None], still_seconds: float, verdict: Verdict
 ) -> None:
     assert tried_with(Manner.PLAIN, outcomes, still_seconds)[0].verdict is verdict
 
 
 @pytest.mark.parametrize(("other", "verdict"), [(GOOD, FAIL), (LOST, FAIL), (BAD, OPEN)])
-def test_a_consequence_counts_only_where_no_cause_fails(other: Outcome | None, verdict: Verdict) -> None:
-    def ending(outcome: Outcome | None) -> Case:
+def test_a_consequence_counts_only_where_no_cause_fails(other: CaseOutcome | None, verdict: Verdict) -> None:
+    def ending(outcome: CaseOutcome | None) -> Case:
         async def once(context: CaseContext) -> str:
             if outcome is not None:
                 raise outcome
@@ -84,7 +84,7 @@ def test_a_consequence_counts_only_where_no_cause_fails(other: Outcome | None, v
     assert found["too"] is verdict
 
 
-def tried_with(manner: Manner, outcomes: list[Outcome | None], still_seconds: float) -> tuple[Finding, int]:
+def tried_with(manner: Manner, outcomes: list[CaseOutcome | None], still_seconds: float) -> tuple[Finding, int]:
     """The finding of a case with these outcomes of its tries, and the number of tries."""
     left = list(outcomes)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ockam_fsm.demo.chart import recorded_chart, recorded_layers
-from ockam_fsm.demo.outcome import Outcome
+from ockam_fsm.demo.outcome import DemoOutcome
 from ockam_fsm.demo.process_reports import (
     Changed,
     Confirmed,
@@ -104,7 +104,7 @@ def test_a_trace_that_cannot_be_written_is_an_error_before_the_run(tmp_path: Pat
 
 
 def test_lost_numbers_are_counted() -> None:
-    outcome = Outcome()
+    outcome = DemoOutcome()
     for report in (Sent(1), Sent(2), Received(1, again=False), Confirmed(1)):
         outcome.add("device", report)
     assert outcome.lost == 1, "2 was not answered"
@@ -116,7 +116,7 @@ def test_lost_numbers_are_counted() -> None:
 
 
 def test_the_history_of_a_session_is_recorded() -> None:
-    outcome = Outcome()
+    outcome = DemoOutcome()
     for change in (changed("NEGOTIATING", "ESTABLISHED"), changed("ESTABLISHED", "TIMED_OUT", "no answer"),
                    changed("TIMED_OUT", "RENEGOTIATING", generation=2),
                    changed("RENEGOTIATING", "ESTABLISHED", generation=2)):  # fmt: skip

@@ -21,7 +21,7 @@ from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.session.handshake import OCKAM
 from ockam_fsm.simulation.faults import ALL, NO_FAULTS, Faults
 from ockam_fsm.simulation.layers import LayeredSetup, setup_of
-from ockam_fsm.simulation.runs import Outcome, replay, simulate, write_trace
+from ockam_fsm.simulation.runs import SimulationOutcome, replay, simulate, write_trace
 from ockam_fsm.simulation.workload import Setup
 
 ARRANGEMENTS = (
@@ -31,7 +31,7 @@ ARRANGEMENTS = (
 ONE_SIDED = [kind for kind in TYPES if kind.renegotiation is not Renegotiation.TWO_SIDED]
 
 
-def holds(outcome: Outcome) -> bool:
+def holds(outcome: SimulationOutcome) -> bool:
     return (outcome.broken, outcome.detail) == ("", "")
 
 

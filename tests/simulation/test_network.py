@@ -39,7 +39,7 @@ from ockam_fsm.simulation.contents import sessions_of
 from ockam_fsm.simulation.faults import ALL, CHANCES, NO_FAULTS, RATES, Faults
 from ockam_fsm.simulation.monitors import Broken, Monitor, WatchedSession, mark, mark_of
 from ockam_fsm.simulation.network import SimulatedNetwork, SimulatedNode, tcp
-from ockam_fsm.simulation.runs import Outcome, replay, simulate, write_trace
+from ockam_fsm.simulation.runs import SimulationOutcome, replay, simulate, write_trace
 from ockam_fsm.simulation.workload import Setup, Simulation
 
 COMBINATIONS = [
@@ -199,7 +199,7 @@ def test_each_property_catches_its_known_bad_machines(bad: KnownBad, monkeypatch
     assert outcome.broken in claimed, outcome.detail
 
 
-def _caught(bad: KnownBad) -> Outcome:
+def _caught(bad: KnownBad) -> SimulationOutcome:
     for seed in range(40):
         for steps in (600, 3_000):
             outcome = simulate(setup_of(bad, seed), steps)

@@ -13,7 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, KitRun, Outcome, OutOfTime, Undecided, Wire
+from ockam_fsm.conformance.wire.case_context import (
+    CaseContext,
+    CaseOutcome,
+    Deviation,
+    KitRun,
+    OutOfTime,
+    Undecided,
+    Wire,
+)
 from ockam_fsm.conformance.wire.client_session import ClientSession, hello, session
 from ockam_fsm.conformance.wire.own_bounds import ends_by_itself
 from ockam_fsm.machines.vocabulary import Renegotiation
@@ -88,7 +96,7 @@ class Bystander:
             self.witnesses = [await self._witness() for _ in range(CONNECTIONS)]
         except OutOfTime:
             raise
-        except Outcome as error:
+        except CaseOutcome as error:
             self.close()
             return error.reason
         self.heard = now()
@@ -148,7 +156,7 @@ class Bystander:
                 talk.send_signal(talk.close(), "close")
         except OutOfTime:
             raise
-        except Outcome as error:
+        except CaseOutcome as error:
             return error.reason
         finally:
             context.close()
@@ -166,7 +174,7 @@ class Bystander:
             return Witness(wire, ())
         try:
             return Witness(wire, tuple([await session(wire) for _ in range(SESSIONS)]))
-        except Outcome:
+        except CaseOutcome:
             self.starved, self.full = True, await self._is_full(wire)
             raise
 

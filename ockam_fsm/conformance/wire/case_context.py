@@ -37,7 +37,7 @@ STEP_BYTES, MESSAGE_BYTES = 150, 1000
 """Upper bounds of the memory for a step of a route and for the rest of a message."""
 
 
-class Outcome(Portable, Exception):
+class CaseOutcome(Portable, Exception):
     """The outcome of a case that did not pass. `clause`: the one that it is about, if not the case's."""
 
     def __init__(self, reason: str, clause: str = "") -> None:
@@ -45,7 +45,7 @@ class Outcome(Portable, Exception):
         super().__init__(reason)
 
 
-class Deviation(Outcome):
+class Deviation(CaseOutcome):
     """The node breaks the clause. `reason`: what was expected and what came instead."""
 
 
@@ -53,11 +53,11 @@ class Follows(Deviation):
     """A deviation that counts only if no other case shows its cause."""
 
 
-class Undecided(Outcome):
+class Undecided(CaseOutcome):
     """The case could not be completed."""
 
 
-class NotApplicable(Outcome):
+class NotApplicable(CaseOutcome):
     """The case is about a feature that this node does not have or that is not declared."""
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from ockam_fsm.conformance.wire.case_context import (
     CaseContext,
+    CaseOutcome,
     Deviation,
     KitRun,
     NotApplicable,
-    Outcome,
     Undecided,
     Wire,
     frame,
@@ -182,7 +182,7 @@ class InitiatorContext(CaseContext):
             raise Deviation(f"expected a hello at the spawner; got {signal}", self.profile_clause)
         return Asked(wire, message, signal, now())
 
-    def unheard(self, otherwise: str) -> Outcome:
+    def unheard(self, otherwise: str) -> CaseOutcome:
         """The outcome of a case in which an undisturbed session sends nothing. In profile `ockam` an application may be
         silent, which is remembered, so that other cases do not wait for it again."""
         if self.target.generations:

@@ -17,9 +17,9 @@ from statistics import median
 from ockam_fsm.conformance.wire.case import not_persistent, undeclared
 from ockam_fsm.conformance.wire.case_context import (
     CaseContext,
+    CaseOutcome,
     Deviation,
     NotApplicable,
-    Outcome,
     Wire,
     fresh,
 )
@@ -82,7 +82,7 @@ def hello_seconds(target: NodeUnderTest, failures: int = 0) -> float:
     return target.durations.negotiation_seconds * 1.5 + pause_seconds(target.durations, failures)
 
 
-def no_hello(context: CaseContext, seconds: float, after: str, clause: str = "") -> Outcome:
+def no_hello(context: CaseContext, seconds: float, after: str, clause: str = "") -> CaseOutcome:
     """The outcome of a case in which no hello came within `seconds` after an event (Rule 1)."""
     target = context.target
     if ended := initiator_context(context).ended():

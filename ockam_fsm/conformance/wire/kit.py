@@ -20,11 +20,11 @@ from ockam_fsm.conformance.wire.bystander import Bystander
 from ockam_fsm.conformance.wire.case import EVERYTHING, Case, Choice, Manner, no_spawner
 from ockam_fsm.conformance.wire.case_context import (
     CaseContext,
+    CaseOutcome,
     Deviation,
     KitRun,
     NotApplicable,
     NoVersion,
-    Outcome,
     OutOfTime,
     Undecided,
     fresh,
@@ -239,7 +239,7 @@ class Kit:
         context = self._context()
         try:
             self.fallen = self.fallen or not await (await context.wire()).echoes()
-        except Outcome:
+        except CaseOutcome:
             self.fallen = True
         finally:
             context.close()

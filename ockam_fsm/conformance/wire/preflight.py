@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from ockam_fsm.conformance.wire.case_context import CaseContext, KitRun, Outcome, Wire, any_hello, frame, fresh
+from ockam_fsm.conformance.wire.case_context import CaseContext, CaseOutcome, KitRun, Wire, any_hello, frame, fresh
 from ockam_fsm.conformance.wire.stream_client import new_name
 from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.kernel.errors import RemoteSessionError
@@ -72,7 +72,7 @@ async def _greets(target: NodeUnderTest) -> bool:
     context = CaseContext(KitRun(target))
     try:
         await context.wire("preflight")
-    except Outcome:
+    except CaseOutcome:
         return False
     finally:
         context.close()
@@ -88,7 +88,7 @@ async def misnamed(target: NodeUnderTest) -> str:
         for one in asked:
             wire.peer.send(frame(Message((local(one.address),), (one.back,), one.payload)))
         answers = await _answers(wire, asked)
-    except Outcome:
+    except CaseOutcome:
         return ""
     finally:
         context.close()

@@ -18,7 +18,7 @@ from typing import TypeAlias, TypeVar
 
 from ockam_fsm.conformance.report.findings import Finding, Reproduction, Severity, Verdict
 from ockam_fsm.conformance.wire.case import Case, Manner
-from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, Follows, KitRun, NotApplicable, Outcome
+from ockam_fsm.conformance.wire.case_context import CaseContext, CaseOutcome, Deviation, Follows, KitRun, NotApplicable
 from ockam_fsm.conformance.wire.cases.connections import writes
 from ockam_fsm.conformance.wire.record import Record
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
@@ -130,7 +130,7 @@ class Runner:
             return replace(tried, follows=isinstance(error, Follows))
         except NotApplicable as error:
             return self._tried(one, Verdict.NOT_APPLICABLE, error.reason)
-        except (Outcome, RemoteSessionError, LocalSessionError, OSError) as error:
+        except (CaseOutcome, RemoteSessionError, LocalSessionError, OSError) as error:
             return self._tried(one, Verdict.INCONCLUSIVE, str(error) or type(error).__name__, context)
         except TimeoutError:
             reason = f"the time of the run (--limit) was over: {left:.0f} s were left for this case"

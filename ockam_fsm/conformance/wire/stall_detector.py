@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from ockam_fsm.conformance.wire.case_context import CaseContext, KitRun, Outcome
+from ockam_fsm.conformance.wire.case_context import CaseContext, CaseOutcome, KitRun
 from ockam_fsm.net.raw_peer import now, pause
 
 EVERY_SECONDS = 0.1
@@ -37,7 +37,7 @@ class StallDetector:
                     return
                 self.answers.append((now(), now() - self.asked))
                 await pause(EVERY_SECONDS)
-        except Outcome:
+        except CaseOutcome:
             return
         finally:
             self.asked = None
