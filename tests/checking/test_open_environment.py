@@ -9,7 +9,7 @@ import pytest
 
 from ockam_fsm.checking import Verdict, explore
 from ockam_fsm.checking.actors import Deliver, Outbox
-from ockam_fsm.checking.sessions.open_environment import sayings, strangers
+from ockam_fsm.checking.sessions.open_environment import stranger_messages, strangers
 from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import HOST_ADDRESS, RESPONDER, Packet
 from ockam_fsm.checking.sessions.worlds import config_of
@@ -82,5 +82,5 @@ def test_a_known_number_without_a_return_route_creates_no_obligation(way: Route,
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: str(kind.name))
 def test_the_inputs_of_the_environment_are_distinct(kind: SessionType, role: Role) -> None:
-    words = list(sayings(role, config_of(kind)))
+    words = list(stranger_messages(role, config_of(kind)))
     assert len(set(words)) == len(words)

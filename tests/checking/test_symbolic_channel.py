@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from ockam_fsm.checking.sessions.secure_worlds import said_to_initiator, said_to_responder, secure_worlds
+from ockam_fsm.checking.sessions.secure_worlds import messages_to_initiator, messages_to_responder, secure_worlds
 from ockam_fsm.checking.sessions.symbolic_channel import (
     CONFIRMATION,
     HELLO,
@@ -181,13 +181,13 @@ def test_no_message_is_sent_in_plaintext() -> None:
     assert not any(map(SYMBOLIC.speaks, TALK))
     with pytest.raises(LocalSessionError):
         SYMBOLIC.encode(Data(b"m"))
-    for payload in (b"m", next(said_to_initiator()).message.payload):
+    for payload in (b"m", next(messages_to_initiator()).message.payload):
         with pytest.raises(RemoteSessionError):
             SYMBOLIC.decode(payload, Place.NEGOTIATION_START, (local("s"),))
 
 
 def test_a_stranger_sends_every_kind_of_term() -> None:
-    said = [packet.message.payload for packet in (*said_to_initiator(), *said_to_responder())]
+    said = [packet.message.payload for packet in (*messages_to_initiator(), *messages_to_responder())]
     terms = [term for term in map(term_of, said) if term is not None]
     assert {term.message for term in terms} == {2, 3, 4}
     assert {term.author for term in terms} == {"initiator", "responder", STRANGER}
@@ -203,7 +203,7 @@ def test_a_stranger_sends_terms_that_differ_from_the_expected_in_one_field() -> 
     }
     expected = {Term(message, starter, answerer, author): reader for message, author, reader in authentic}
     seen = set()
-    for packet in (*said_to_initiator(), *said_to_responder()):
+    for packet in (*messages_to_initiator(), *messages_to_responder()):
         said = term_of(packet.message.payload)
         assert said is not None
         for term, reader in expected.items():

@@ -107,7 +107,7 @@ def strangers(
     end: InitiatorActor | ResponderActor = (
         InitiatorActor(config, peer=STRANGER) if role is Role.INITIATOR else ResponderActor(config, peer=STRANGER)
     )
-    said = tuple(Deliver(packet, STRANGER) for packet in sayings(role, config))
+    said = tuple(Deliver(packet, STRANGER) for packet in stranger_messages(role, config))
     claims = tuple(one for one in (*safety(config), *refusals(config)) if one.reads_steps)
     shown = "W4" if role is Role.INITIATOR else "W5" if kind.renegotiated_by(role) else "W7"
     properties = (*claims, witness(shown, config))
@@ -126,7 +126,7 @@ def strangers(
     )
 
 
-def sayings(role: Role, config: PairConfig) -> Iterator[Packet]:
+def stranger_messages(role: Role, config: PairConfig) -> Iterator[Packet]:
     """The alphabet: every signal, for each number and starter, at every address of that generation."""
     own = "initiator0" if role is Role.INITIATOR else "responder0.1"
     peer = "responder0.1" if role is Role.INITIATOR else "initiator0"
@@ -139,24 +139,24 @@ def sayings(role: Role, config: PairConfig) -> Iterator[Packet]:
         else:
             for name in (peer, "another"):
                 generation = Generation(number, starter, local(f"{name}/{number}{'ri'[starter]}w"))
-                yield _saying(door, Hello(session_id, generation, (CONTACT,) if two_sided else ()))
+                yield _stranger_message(door, Hello(session_id, generation, (CONTACT,) if two_sided else ()))
         if starter is Role.INITIATOR or two_sided:  # else no end has such an address
             owner = here if starter is role else local(f"{peer}/{number}{'ri'[starter]}w")
             close = Close(session_id, number, owner, "")
             for signal in (Keepalive(), KeepaliveAnswer(), Data(b"m1"), close, GoingAway(""), Error("")):
-                yield _saying(here, signal, (number, starter))
-            yield _saying(door, close)
-            yield _saying(Address(here.type, here.value + b".1"), Data(b"re:q1"), (number, starter))
+                yield _stranger_message(here, signal, (number, starter))
+            yield _stranger_message(door, close)
+            yield _stranger_message(Address(here.type, here.value + b".1"), Data(b"re:q1"), (number, starter))
 
 
 def _replies(session_id: bytes, generation: Generation, peer: str) -> Iterator[Packet]:
     here, number = generation.address, generation.number
     for worker in (peer, "elsewhere"):
-        yield _saying(here, Answer(session_id, generation, local(f"{worker}/{generation}w"), True))
+        yield _stranger_message(here, Answer(session_id, generation, local(f"{worker}/{generation}w"), True))
     for seen in (number, number + 1):
-        yield _saying(here, Superseded(session_id, seen, here))
+        yield _stranger_message(here, Superseded(session_id, seen, here))
 
 
-def _saying(address: Address, signal: Signal, sent_in: Hashable = None) -> Packet:
+def _stranger_message(address: Address, signal: Signal, sent_in: Hashable = None) -> Packet:
     said = Message((address,), BACK, GENERATION.encode(signal))
     return Packet(said, sent_in if isinstance(signal, Data) else None)

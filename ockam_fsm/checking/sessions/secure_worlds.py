@@ -56,14 +56,14 @@ def in_channel(config: PairConfig, profile: SymbolicProfile) -> PairConfig:
 def among_strangers(config: PairConfig, profile: SymbolicProfile = SYMBOLIC) -> World:
     """A world in which a stranger sends, to either end, every kind of term that it can make or copy."""
     orders: Orders = {
-        INITIATOR: {OPEN: 1, SEND: 1, CLOSE: 1, **dict.fromkeys(_said(said_to_initiator()), None)},
-        RESPONDER: {Deliver(_first(), STRANGER): 1, **dict.fromkeys(_said(said_to_responder()), None)},
+        INITIATOR: {OPEN: 1, SEND: 1, CLOSE: 1, **dict.fromkeys(_from_stranger(messages_to_initiator()), None)},
+        RESPONDER: {Deliver(_first(), STRANGER): 1, **dict.fromkeys(_from_stranger(messages_to_responder()), None)},
     }
     config = replace(in_channel(config, profile), misses=0)
     return world_of(config, "secure-strangers", Network("unordered", 1, ("drop",)), orders, {}, ("W1", "W7"))
 
 
-def _said(packets: Iterator[Packet]) -> Iterator[Deliver]:
+def _from_stranger(packets: Iterator[Packet]) -> Iterator[Deliver]:
     return (Deliver(packet, STRANGER) for packet in packets)
 
 
@@ -73,7 +73,7 @@ def _first() -> Packet:
     return _packet(HOST_ADDRESS.value, Term(HELLO, b"stranger/1iw", b"", STRANGER, plaintext=written(hello)))
 
 
-def said_to_initiator() -> Iterator[Packet]:
+def messages_to_initiator() -> Iterator[Packet]:
     """The stranger's messages to the addresses of the first two attempts: its own answers, messages of the responder to
     the other attempt, and messages in the open channel that this end or the stranger has written."""
     for number, other in ((1, 2), (2, 1)):
@@ -85,8 +85,8 @@ def said_to_initiator() -> Iterator[Packet]:
         yield from _in_open_channel(starter, starter, spawned, INITIATOR)
 
 
-def said_to_responder() -> Iterator[Packet]:
-    """The stranger's messages to the host and to the first two responders, in each handshake. A copied first message
+def messages_to_responder() -> Iterator[Packet]:
+    """The same for the addresses of the host and of the first two responders, in each handshake. A copied first message
     makes a second responder for one key, and messages to one of them are sent to the other."""
     yield _packet(HOST_ADDRESS.value, Term(TALK, b"initiator0/1iw", b"responder0.1/1iw", INITIATOR, plaintext=_DATA))
     for number, spawn in product((1, 2), (1, 2)):
