@@ -51,7 +51,7 @@ HELLO, ANSWER, SUPERSEDED = "hello", "answer", "superseded"
 DATA, KEEPALIVE, KEEPALIVE_ANSWER, CLOSING, ERROR = "data", "keepalive", "keepalive-answer", "close", "error"
 GOING_AWAY = "going-away"
 
-TALK: Mapping[str, Event] = {
+RECEIVED_AS: Mapping[str, Event] = {
     DATA: Event.DATA_RECEIVED,
     KEEPALIVE: Event.KEEPALIVE_RECEIVED,
     KEEPALIVE_ANSWER: Event.KEEPALIVE_ANSWERED,
@@ -223,8 +223,8 @@ def classify(end: TableEnd, role: Role, events: frozenset[Event], symbol: Symbol
     if symbol.kind == SUPERSEDED:
         return (Event.SUPERSEDED,) if own_attempt else stray
     if own_attempt:
-        return (TALK[symbol.kind],) if symbol.kind in (CLOSING, GOING_AWAY, ERROR) else stray
-    heard = TALK[symbol.kind] if TALK[symbol.kind] in events else Event.STRAY
+        return (RECEIVED_AS[symbol.kind],) if symbol.kind in (CLOSING, GOING_AWAY, ERROR) else stray
+    heard = RECEIVED_AS[symbol.kind] if RECEIVED_AS[symbol.kind] in events else Event.STRAY
     if link is end.attempt:
         return (*((Event.PREVIOUS_ENDED,) if end.current else ()), Event.CONFIRMED, heard)
     return (heard,)

@@ -11,10 +11,10 @@ from ockam_fsm.checking.sessions.labels import said
 from ockam_fsm.checking.sessions.session_actors import HOST_ADDRESS, End, KeyedTimer, Packet
 from ockam_fsm.checking.sessions.symbolic_channel import (
     ANSWER,
+    CHANNEL_MESSAGE,
     CONFIRMATION,
     HELLO,
     STRANGER,
-    TALK,
     Term,
     written,
 )
@@ -45,7 +45,7 @@ ID = bytes(16)
 
 def sealed(number: int, signal: Signal | None, author: str = "initiator", to: Address = WORKER) -> Message:
     plaintext = b"" if signal is None else written(signal)
-    term = Term(number, FIRST.address.value, WORKER.value, author, 2 if number == TALK else 0, plaintext)
+    term = Term(number, FIRST.address.value, WORKER.value, author, 2 if number == CHANNEL_MESSAGE else 0, plaintext)
     return Message((to,), (FIRST.address,), term.encode())
 
 
@@ -59,9 +59,9 @@ def message(signal: Signal, to: Address = WORKER, profile: Profile = GENERATION)
         (sealed(HELLO, Hello(b"", FIRST), to=HOST_ADDRESS), "hello 1i"),
         (sealed(ANSWER, Answer(b"", FIRST, WORKER, False)), "answer 1i"),
         (sealed(CONFIRMATION, None), "confirmation (1i)"),
-        (sealed(TALK, Keepalive()), "keepalive (1i) nonce 2"),
-        (sealed(TALK, Data(b"m1"), STRANGER), "data m1 (1i) nonce 2 of a stranger"),
-        (sealed(TALK, Close(b"", 1, FIRST.address, "")), "close (1i) nonce 2"),
+        (sealed(CHANNEL_MESSAGE, Keepalive()), "keepalive (1i) nonce 2"),
+        (sealed(CHANNEL_MESSAGE, Data(b"m1"), STRANGER), "data m1 (1i) nonce 2 of a stranger"),
+        (sealed(CHANNEL_MESSAGE, Close(b"", 1, FIRST.address, "")), "close (1i) nonce 2"),
     ],
 )
 def test_terms_of_a_secure_channel(message: Message, words: str) -> None:

@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from ockam_fsm.checking.sessions.secure_worlds import messages_to_initiator, messages_to_responder, secure_worlds
+from ockam_fsm.checking.sessions.symbolic_channel import CHANNEL_MESSAGE as TALK_TERM
 from ockam_fsm.checking.sessions.symbolic_channel import (
     CONFIRMATION,
     HELLO,
@@ -24,7 +25,6 @@ from ockam_fsm.checking.sessions.symbolic_channel import (
     overheard,
     term_of,
 )
-from ockam_fsm.checking.sessions.symbolic_channel import TALK as TALK_TERM
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Route, local

@@ -17,9 +17,9 @@ from ockam_fsm.checking.sessions.step_facts import StepPredicate, arrival, chang
 from ockam_fsm.checking.sessions.symbolic_channel import (
     ANSWER,
     AUTHOR,
+    CHANNEL_MESSAGE,
     CONFIRMATION,
     HELLO,
-    TALK,
     Open,
     SymbolicProfile,
     Term,
@@ -48,7 +48,7 @@ def authentic(message: Message, image: Snapshot | None, end: End, profile: Symbo
     address, attempt, current = message.onward_route[0], image.attempt, image.current
     if attempt is not None and reaches(attempt, address):
         return _is_next(term, attempt)
-    if current is None or not reaches(current, address) or term.message != TALK:
+    if current is None or not reaches(current, address) or term.message != CHANNEL_MESSAGE:
         return False
     return _is_of_peer(term, current) and _is_in_window(term.nonce, nonces(end, current), profile)
 

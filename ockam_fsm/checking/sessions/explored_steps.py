@@ -36,7 +36,7 @@ from ockam_fsm.checking.sessions.step_facts import (
     restarted,
     signal_of,
 )
-from ockam_fsm.checking.sessions.symbolic_channel import TALK, Open, SymbolicProfile, term_of
+from ockam_fsm.checking.sessions.symbolic_channel import CHANNEL_MESSAGE, Open, SymbolicProfile, term_of
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.session.commands import AnyTimer
@@ -93,7 +93,7 @@ class ExploredStep(SessionStep):
     def return_route(self, address: Address | None, message: Message) -> Route:
         """Empty for a message in an open channel, which hides return routes."""
         term = term_of(message.payload)
-        hidden = term is not None and term.message == TALK
+        hidden = term is not None and term.message == CHANNEL_MESSAGE
         return () if hidden else super().return_route(address, message)
 
 

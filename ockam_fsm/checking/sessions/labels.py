@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 
 from ockam_fsm.checking.naming import spoken
-from ockam_fsm.checking.sessions.symbolic_channel import CONFIRMATION, STRANGER, TALK, Term, term_of
+from ockam_fsm.checking.sessions.symbolic_channel import CHANNEL_MESSAGE, CONFIRMATION, STRANGER, Term, term_of
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.encoding.message import Address, Message
@@ -79,7 +79,7 @@ def _of_term(message: Message, term: Term, of_data: Callable[[bytes], str]) -> s
         what = f"confirmation{_within(message)}"
     else:
         what = said(Message(message.onward_route, message.return_route, term.plaintext), of_data)
-    number = f" nonce {term.nonce}" if term.message == TALK else ""
+    number = f" nonce {term.nonce}" if term.message == CHANNEL_MESSAGE else ""
     return what + number + (" of a stranger" if term.author == STRANGER else "")
 
 

@@ -21,11 +21,11 @@ from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import HOST_ADDRESS, INITIATOR, RESPONDER, Packet
 from ockam_fsm.checking.sessions.symbolic_channel import (
     ANSWER,
+    CHANNEL_MESSAGE,
     CONFIRMATION,
     HELLO,
     STRANGER,
     SYMBOLIC,
-    TALK,
     SymbolicProfile,
     Term,
     written,
@@ -81,20 +81,22 @@ def messages_to_initiator() -> Iterator[Packet]:
         elsewhere = f"initiator0/{other}iw".encode()
         yield _packet(starter, _answer(starter, b"stranger/1iw", STRANGER))
         yield _packet(starter, _answer(elsewhere, spawned, RESPONDER))
-        yield _packet(starter, Term(TALK, elsewhere, spawned, RESPONDER, plaintext=_DATA))
+        yield _packet(starter, Term(CHANNEL_MESSAGE, elsewhere, spawned, RESPONDER, plaintext=_DATA))
         yield from _in_open_channel(starter, starter, spawned, INITIATOR)
 
 
 def messages_to_responder() -> Iterator[Packet]:
     """The same for the addresses of the host and of the first two responders, in each handshake. A copied first message
     makes a second responder for one key, and messages to one of them are sent to the other."""
-    yield _packet(HOST_ADDRESS.value, Term(TALK, b"initiator0/1iw", b"responder0.1/1iw", INITIATOR, plaintext=_DATA))
+    yield _packet(
+        HOST_ADDRESS.value, Term(CHANNEL_MESSAGE, b"initiator0/1iw", b"responder0.1/1iw", INITIATOR, plaintext=_DATA)
+    )
     for number, spawn in product((1, 2), (1, 2)):
         starter, spawned = f"initiator0/{number}iw".encode(), f"responder0.{spawn}/1iw".encode()
         elsewhere = f"responder0.{3 - spawn}/1iw".encode()
         yield _packet(spawned, Term(CONFIRMATION, b"stranger/1iw", spawned, STRANGER))
         yield _packet(spawned, Term(CONFIRMATION, starter, elsewhere, INITIATOR))
-        yield _packet(spawned, Term(TALK, starter, elsewhere, INITIATOR, plaintext=_DATA))
+        yield _packet(spawned, Term(CHANNEL_MESSAGE, starter, elsewhere, INITIATOR, plaintext=_DATA))
         yield _packet(spawned, _answer(starter, spawned, RESPONDER))
         yield from _in_open_channel(spawned, starter, spawned, RESPONDER)
 
@@ -102,7 +104,7 @@ def messages_to_responder() -> Iterator[Packet]:
 def _in_open_channel(address: bytes, starter: bytes, answerer: bytes, own: str) -> Iterator[Packet]:
     """Reflected messages of this end and forged ones, with nonces near the window and far ahead of it."""
     for author, nonce in product((own, STRANGER), (0, 9)):
-        yield _packet(address, Term(TALK, starter, answerer, author, nonce, _DATA))
+        yield _packet(address, Term(CHANNEL_MESSAGE, starter, answerer, author, nonce, _DATA))
 
 
 _DATA = written(Data(b"m"))

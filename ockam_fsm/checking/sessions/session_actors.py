@@ -21,7 +21,7 @@ from ockam_fsm.checking.actors import CORRUPT, BoundReached, Deliver, Disabled, 
 from ockam_fsm.checking.naming import spoken
 from ockam_fsm.checking.sessions.labels import said, state_of
 from ockam_fsm.checking.sessions.pair_config import SESSION_ID, PairConfig
-from ockam_fsm.checking.sessions.symbolic_channel import TALK, keys_of, plaintext_of, term_of
+from ockam_fsm.checking.sessions.symbolic_channel import CHANNEL_MESSAGE, keys_of, plaintext_of, term_of
 from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.vocabulary import Creation, Role, State
@@ -401,7 +401,9 @@ def _heard(event: Event, after: End, out: Outbox) -> frozenset[bytes]:
         if not any(isinstance(fact, DeadLetter) and fact.message == message for fact in facts):
             heard |= {message.payload}
     terms = [(payload, term) for payload in heard if (term := term_of(payload)) is not None]
-    return frozenset(one for one, term in terms if term.message == TALK and (term.starter, term.answerer) in live)
+    return frozenset(
+        one for one, term in terms if term.message == CHANNEL_MESSAGE and (term.starter, term.answerer) in live
+    )
 
 
 def _timer(event: Fire) -> Hashable:

@@ -44,7 +44,7 @@ from ockam_fsm.runtime.session.signals import (
 )
 from ockam_fsm.safety.links import is_own
 
-HELLO, ANSWER, CONFIRMATION, TALK = range(1, 5)
+HELLO, ANSWER, CONFIRMATION, CHANNEL_MESSAGE = range(1, 5)
 """The values of `Term.message`."""
 
 AUTHOR: Mapping[Role, str] = MappingProxyType({Role.INITIATOR: "initiator", Role.RESPONDER: "responder"})
@@ -75,7 +75,7 @@ class Term(NamedTuple):
 @cache
 def term_of(payload: bytes) -> Term | None:
     """The term of a payload; None if the payload is not a term."""
-    if payload[:1] not in {bytes([_TAG + message]) for message in (HELLO, ANSWER, CONFIRMATION, TALK)}:
+    if payload[:1] not in {bytes([_TAG + message]) for message in (HELLO, ANSWER, CONFIRMATION, CHANNEL_MESSAGE)}:
         return None
     reader = bare.Reader(payload)
     message = reader.u8() - _TAG
@@ -246,12 +246,12 @@ class Open:
 
     def write(self, signal: Signal) -> tuple[bytes, Protection]:
         author = AUTHOR[self.role]
-        term = Term(TALK, self.starter, self.answerer, author, self.sent, written(signal))
+        term = Term(CHANNEL_MESSAGE, self.starter, self.answerer, author, self.sent, written(signal))
         return term.encode(), replace(self, sent=self.sent + 1)
 
     def read(self, payload: bytes, return_route: Route) -> Reading:
         term = _term(payload)
-        here = (TALK, self.starter, self.answerer, self.peer)
+        here = (CHANNEL_MESSAGE, self.starter, self.answerer, self.peer)
         if (term.message, term.starter, term.answerer, term.author) != here:
             raise RemoteSessionError("not authentic", "the peer did not write it in this handshake")
         newest = max(self.read_nonces, default=-1)
