@@ -45,7 +45,7 @@ def check_path(name: str, path: object) -> Path:
     raise LocalSessionError(f"{name}: {shown(path)}, expected the name of a file")
 
 
-def named(what: str, name: object, known: Mapping[str, T]) -> T:
+def look_up(what: str, name: object, known: Mapping[str, T]) -> T:
     """Return the object of this name. Raises LocalSessionError with the known names if there is none."""
     if not isinstance(name, str) or name not in known:
         raise LocalSessionError(f"there is no {what} {shown(name)}; there are {', '.join(known)}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from ockam_fsm.kernel import machine as kernel
-from ockam_fsm.kernel.arguments import named
+from ockam_fsm.kernel.arguments import look_up
 from ockam_fsm.kernel.machine import Row
 from ockam_fsm.machines import parts, persistence
 from ockam_fsm.machines.parts import Part
@@ -63,12 +63,12 @@ TYPES: tuple[SessionType, ...] = (
 
 def session_type_of(name: SessionType | str) -> SessionType:
     """Return a session type by its name, as `ockam-fsm types` prints it. Raises LocalSessionError: no such type."""
-    return name if isinstance(name, SessionType) else named("session type", name, _TYPES)
+    return name if isinstance(name, SessionType) else look_up("session type", name, _TYPES)
 
 
 def role_of(name: Role | str) -> Role:
     """Return a role by its name, `initiator` or `responder`. Raises LocalSessionError: no such role."""
-    return name if isinstance(name, Role) else named("role", name, _ROLES)
+    return name if isinstance(name, Role) else look_up("role", name, _ROLES)
 
 
 def table(session_type: SessionType | str, role: Role | str) -> SessionMachine:

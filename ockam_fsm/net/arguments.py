@@ -7,7 +7,7 @@ from functools import lru_cache
 from types import NoneType
 from typing import Protocol, TypeAlias
 
-from ockam_fsm.kernel.arguments import check_type, named
+from ockam_fsm.kernel.arguments import check_type, look_up
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.kernel.text import shown
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, session_type_of
@@ -129,7 +129,7 @@ def config_of(
     check_type("durations", durations, Durations, NoneType)
     check_type("attempts", attempts, int, NoneType)
     kind = session_type_of(session_type)
-    chosen = named("profile", profile, PROFILES) if isinstance(profile, str) else profile
+    chosen = look_up("profile", profile, PROFILES) if isinstance(profile, str) else profile
     if role is Role.RESPONDER and not chosen.names_sessions:
         kind = EXPLICIT_TRANSIENT
     if chosen not in PROFILES.values():  # it may hold secrets, so no cache may keep it longer than its sessions
