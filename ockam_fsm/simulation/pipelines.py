@@ -68,7 +68,7 @@ class Properties(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layer:
+class PipeLayer:
     """A pipe around a delivery: a resend pipe of a `window`, a confirm pipe, or an index pipe of an `ordering`."""
 
     name: str
@@ -77,10 +77,10 @@ class Layer:
     resends: bool = True
 
 
-RESEND1, RESEND = Layer("resend1", 1), Layer("resend", WINDOW)
+RESEND1, RESEND = PipeLayer("resend1", 1), PipeLayer("resend", WINDOW)
 RESENDS = (RESEND1, RESEND)
-CONFIRM = Layer("confirm", resends=False)
-INDEXES = tuple(Layer(ordering.value, ordering=ordering) for ordering in Ordering)
+CONFIRM = PipeLayer("confirm", resends=False)
+INDEXES = tuple(PipeLayer(ordering.value, ordering=ordering) for ordering in Ordering)
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,13 @@ class Delivery:
     promised: Properties
     firsts: bool = False
     still: bool = False
-    layers: tuple[Layer, ...] = ()
+    layers: tuple[PipeLayer, ...] = ()
     hops: tuple[Delivery, ...] = ()
     faults: tuple[str, ...] = tuple(RATES)
     time_out: BackOff = USUAL
     middle_dies: bool = False
 
-    def inside(self, layer: Layer) -> Delivery:
+    def inside(self, layer: PipeLayer) -> Delivery:
         """Return this delivery with `layer` around it."""
         if layer.ordering is not None:
             made = self._indexed(layer.ordering)
@@ -295,12 +295,12 @@ class PipelineRun:
         layers = self._hops[place].layers
         return (local(f"h{place}.{layers[0].name}"),) if layers else (tcp(f"n{place + 1}"),)
 
-    def _receive(self, node: SimulatedNode, way: str, layers: tuple[Layer, ...]) -> None:
+    def _receive(self, node: SimulatedNode, way: str, layers: tuple[PipeLayer, ...]) -> None:
         for layer in layers:
             core = ConfirmingReceiver() if layer.ordering is None else OrderingReceiver(layer.ordering)
             node.node.start_worker(local(f"{way}.{layer.name}"), handler=ReceivingEnd(core), access=Access.PUBLIC)
 
-    def _send(self, node: SimulatedNode, way: str, layers: tuple[Layer, ...], route: Route) -> Route:
+    def _send(self, node: SimulatedNode, way: str, layers: tuple[PipeLayer, ...], route: Route) -> Route:
         """Start senders for these layers, the innermost first. Return the route into the outermost.
 
         A sender around another pipe is confirmed along a separate route, since pipes do not trace.
