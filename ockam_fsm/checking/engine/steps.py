@@ -31,7 +31,7 @@ from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import DefinitionError
 
 
-class Action(IntEnum):
+class StepKind(IntEnum):
     """The kinds of steps, in the order in which `enabled` lists them."""
 
     DELIVER = 0
@@ -46,20 +46,20 @@ class Action(IntEnum):
 
     @property
     def kind(self) -> str:
-        if self in (Action.DELIVER, Action.FIRE, Action.HEAL):
+        if self in (StepKind.DELIVER, StepKind.FIRE, StepKind.HEAL):
             return "system"
-        return "user" if self is Action.ORDER else "fault"
+        return "user" if self is StepKind.ORDER else "fault"
 
 
 MEMO_LIMIT = 1 << 20
-SYSTEM = (Action.DELIVER, Action.FIRE, Action.HEAL)
+SYSTEM = (StepKind.DELIVER, StepKind.FIRE, StepKind.HEAL)
 
 
 class Move(NamedTuple):
     """One step. `subject` is a message id, an event id or a link; `successor` is None where a bound suppressed it.
     `breach`: folding dropped a message that was not inert."""
 
-    action: Action
+    action: StepKind
     actor: int
     subject: int
     successor: int | None
@@ -120,10 +120,10 @@ class Moves:
         self._own = [self._own_of(actor) for actor in range(count)]
         self.parts = self._parts()
 
-    def _own_of(self, actor: int) -> list[tuple[Action, list[tuple[int, int | None]]]]:
+    def _own_of(self, actor: int) -> list[tuple[StepKind, list[tuple[int, int | None]]]]:
         """Return an actor's orders and faults, each with its budget."""
         budgets = self.budgets.events[actor]
-        kinds = ((Action.ORDER, self.cache.orders[actor]), (Action.FAULT, self.cache.faults[actor]))
+        kinds = ((StepKind.ORDER, self.cache.orders[actor]), (StepKind.FAULT, self.cache.faults[actor]))
         return [(action, [(event, budgets[event]) for event, _ in declared]) for action, declared in kinds if declared]
 
     def initial(self) -> int:
@@ -184,7 +184,7 @@ class Moves:
                 self._deliveries(found, state, slot, message, local)
         rows = self.cache.row
         for event in self.cache.firing[actor][local]:
-            self._step(found, Action.FIRE, event, state, rows(actor, local, event), -1)
+            self._step(found, StepKind.FIRE, event, state, rows(actor, local, event), -1)
         for action, declared in self._own[actor]:
             for event, budget in declared:
                 if self._left(state, budget):
@@ -195,12 +195,12 @@ class Moves:
         cache, faults = self.cache, self.budgets.network
         actor = cache.receiver[message]
         row = cache.row(actor, local, cache.delivery[message])
-        self._step(found, Action.DELIVER, message, state, row, slot)
+        self._step(found, StepKind.DELIVER, message, state, row, slot)
         if "duplicate" in faults and self._left(state, faults["duplicate"]):
-            self._step(found, Action.DUPLICATE, message, state - self._cost(faults["duplicate"]), row, -1)
+            self._step(found, StepKind.DUPLICATE, message, state - self._cost(faults["duplicate"]), row, -1)
         if "corrupt" in faults and self._left(state, faults["corrupt"]):
             row = cache.row(actor, local, cache.corrupted[cache.sender[message]])
-            self._step(found, Action.CORRUPT, message, state - self._cost(faults["corrupt"]), row, slot)
+            self._step(found, StepKind.CORRUPT, message, state - self._cost(faults["corrupt"]), row, slot)
 
     def of_network(self, state: int) -> Iterator[Move]:
         if "drop" in self.budgets.network and self._left(state, self.budgets.network["drop"]):
@@ -208,15 +208,17 @@ class Moves:
             for slot, message in self.network.firsts(self.messages_of(state)):
                 successor, breach = self._lose(paid, slot)
                 self.breached |= breach
-                yield Move(Action.DROP, self.cache.receiver[message], message, successor, None, breach)
+                yield Move(StepKind.DROP, self.cache.receiver[message], message, successor, None, breach)
         for link in range(len(self.links)):
             bit = 1 << self.layout.cut_at + link
             if state & bit:
-                yield Move(Action.HEAL, -1, link, state - bit, None)
+                yield Move(StepKind.HEAL, -1, link, state - bit, None)
             elif self._left(state, self.budgets.network["partition"]):
-                yield Move(Action.CUT, -1, link, state + bit - self._cost(self.budgets.network["partition"]), None)
+                yield Move(StepKind.CUT, -1, link, state + bit - self._cost(self.budgets.network["partition"]), None)
 
-    def _step(self, found: list[Move], action: Action, subject: int, state: int, row: CachedStep, removed: int) -> None:
+    def _step(
+        self, found: list[Move], action: StepKind, subject: int, state: int, row: CachedStep, removed: int
+    ) -> None:
         """Add the move that takes `row` in `state` (budgets already paid) and consumes the message in slot
         `removed`."""
         if not row.possible:
@@ -335,19 +337,19 @@ class Moves:
 
     def _rank(self, move: Move) -> tuple[int, int, int, str]:
         match move.action:
-            case Action.DELIVER | Action.DUPLICATE | Action.CORRUPT | Action.DROP:
+            case StepKind.DELIVER | StepKind.DUPLICATE | StepKind.CORRUPT | StepKind.DROP:
                 return (move.action, *self.cache.rank[move.subject])
-            case Action.FIRE:
+            case StepKind.FIRE:
                 return (move.action, move.actor, 0, canonical(self.cache.events[move.subject]))
             case _:
                 return (move.action, move.actor, move.subject, "")
 
     def label(self, move: Move) -> str:
         names = self.cache.names
-        if move.action in (Action.CUT, Action.HEAL):
+        if move.action in (StepKind.CUT, StepKind.HEAL):
             sender, receiver = (names[end] for end in self.links[move.subject])
             return f"{move.action.name.lower()} the link from {sender} to {receiver}"
-        if move.action in (Action.DELIVER, Action.DUPLICATE, Action.CORRUPT, Action.DROP):
+        if move.action in (StepKind.DELIVER, StepKind.DUPLICATE, StepKind.CORRUPT, StepKind.DROP):
             message = self.cache.envelopes[move.subject]
             payload = f"{spoken(message.payload)} from {message.sender} to {message.receiver}"
             return _MESSAGE_LABELS[move.action].format(payload)
@@ -365,8 +367,8 @@ class Moves:
 
 
 _MESSAGE_LABELS = {
-    Action.DELIVER: "deliver {}",
-    Action.DUPLICATE: "deliver {} and keep a copy",
-    Action.CORRUPT: f"deliver {CORRUPT} for {{}}",
-    Action.DROP: "drop {}",
+    StepKind.DELIVER: "deliver {}",
+    StepKind.DUPLICATE: "deliver {} and keep a copy",
+    StepKind.CORRUPT: f"deliver {CORRUPT} for {{}}",
+    StepKind.DROP: "drop {}",
 }

@@ -59,14 +59,14 @@ class AtOnce:
     then: Do
 
 
-Action: TypeAlias = Single | AtOnce
+PeerAction: TypeAlias = Single | AtOnce
 
 
-def singles(action: Action) -> tuple[Single, ...]:
+def singles(action: PeerAction) -> tuple[Single, ...]:
     return (action.first, action.then) if isinstance(action, AtOnce) else (action,)
 
 
-def ordered(action: Action) -> Ordered | None:
+def ordered(action: PeerAction) -> Ordered | None:
     """The order in an action, or None."""
     last = singles(action)[-1]
     return last.order.what if isinstance(last, Do) else None
@@ -192,7 +192,7 @@ class Peer:
         return self.say(link.inner, signal, (HOP, link.route[-1] if link.route else local("peer/0")))
 
 
-Build: TypeAlias = Callable[[Peer], Action | None]
+Build: TypeAlias = Callable[[Peer], PeerAction | None]
 
 
 @dataclass(frozen=True)

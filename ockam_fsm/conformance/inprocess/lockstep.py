@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from ockam_fsm.conformance.generation.peer import Action, Arrive, AtOnce, Do, Single, Stimulus, Wait, singles
+from ockam_fsm.conformance.generation.peer import Arrive, AtOnce, Do, PeerAction, Single, Stimulus, Wait, singles
 from ockam_fsm.conformance.oracle.comparison import LOST, RAISED, REFUSED, Difference
 from ockam_fsm.conformance.oracle.oracle import Oracle
 from ockam_fsm.conformance.reference.instrumentation import read
@@ -45,7 +45,7 @@ class Lockstep(Oracle):
             problem, outputs = self._act(turn.action)
         return self.finish(turn, problem, outputs)
 
-    def _act(self, action: Action) -> tuple[Difference | None, Sequence[Output]]:
+    def _act(self, action: PeerAction) -> tuple[Difference | None, Sequence[Output]]:
         """Perform an action in the target. Return a difference other than an output (or None), and the outputs."""
         target, refusal = self.target, None
         try:

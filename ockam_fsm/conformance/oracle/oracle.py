@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ockam_fsm.conformance.generation.peer import Action, Arrive, AtOnce, Peer, Stimulus, perform, singles
+from ockam_fsm.conformance.generation.peer import Arrive, AtOnce, Peer, PeerAction, Stimulus, perform, singles
 from ockam_fsm.conformance.oracle.comparison import (
     LOST,
     NOT_REFUSED,
@@ -55,7 +55,7 @@ class Turn:
     """A step that begins: the stimulus, its action, and the situation of the reference end."""
 
     stimulus: Stimulus
-    action: Action
+    action: PeerAction
     before: State
     unconfirmed: bool
     """An answer of the target is not confirmed yet."""
@@ -153,7 +153,7 @@ class Oracle:
         session = self.reference.session
         return session.state if session is not None else State.IDLE
 
-    def _expect(self, action: Action) -> tuple[bool, Sequence[Output]]:
+    def _expect(self, action: PeerAction) -> tuple[bool, Sequence[Output]]:
         """Perform the action in the reference. Return whether it refuses an order, and its outputs."""
         refused = False
         for single in singles(action):
@@ -163,13 +163,13 @@ class Oracle:
         return refused, self.reference.take_outputs()
 
     def _compared(
-        self, action: Action, expected: Sequence[ComparedOutput], actual: Sequence[ComparedOutput]
+        self, action: PeerAction, expected: Sequence[ComparedOutput], actual: Sequence[ComparedOutput]
     ) -> Iterator[Difference]:
         if isinstance(action, AtOnce):  # a transient end that has already closed by itself sends no close
             expected = [one for one in expected if one.kind != "close" or one in actual]
         return compare(expected, actual, self._allowed(action))
 
-    def _allowed(self, action: Action) -> Hashable:
+    def _allowed(self, action: PeerAction) -> Hashable:
         """The route to which an error may be sent: for a message at an address that has ended or does not exist."""
         action = singles(action)[0]
         closed = self.reference.session is not None and self.reference.session.state is State.CLOSED

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from ockam_fsm.conformance.generation.automaton import Word
 from ockam_fsm.conformance.generation.hostile import HOSTILE
-from ockam_fsm.conformance.generation.peer import Action, Arrive, Peer, Stimulus, Wait
+from ockam_fsm.conformance.generation.peer import Arrive, Peer, PeerAction, Stimulus, Wait
 from ockam_fsm.conformance.generation.stimuli import ELAPSE, clause_of_timer, peer_stimuli
 from ockam_fsm.conformance.oracle.attribution import clause_of, rows_of
 from ockam_fsm.conformance.oracle.comparison import ComparedOutput, Difference
@@ -105,7 +105,7 @@ class MessageOracle(Oracle):
         return output
 
     def _compared(
-        self, action: Action, expected: Sequence[ComparedOutput], actual: Sequence[ComparedOutput]
+        self, action: PeerAction, expected: Sequence[ComparedOutput], actual: Sequence[ComparedOutput]
     ) -> Iterator[Difference]:
         answered = _payload(action)
         owed = [one for one in expected if one.kind != "data" or one in actual or one.what[0] == answered]
@@ -121,7 +121,7 @@ class MessageOracle(Oracle):
         return sum(not isinstance(one, Data) or one.payload == _payload(action) for one in signals)
 
 
-def _payload(action: Action) -> bytes | None:
+def _payload(action: PeerAction) -> bytes | None:
     """The payload that the application receives and has to send back at once."""
     signal = read(action.message, GENERATION) if isinstance(action, Arrive) else None
     return signal.payload if isinstance(signal, Data) else None
