@@ -23,7 +23,7 @@ from ockam_fsm.machines.session import table
 from ockam_fsm.machines.vocabulary import Event, Role
 from ockam_fsm.projections import tla, tla_model
 from ockam_fsm.runtime.trace_recorder import MAX_LINE_BYTES
-from ockam_fsm.specification.trace_reading import MESSAGE, START, Header, Record, TraceMessage, read
+from ockam_fsm.specification.trace_reading import MESSAGE, START, Header, TraceMessage, TraceRecord, read
 from ockam_fsm.tools import tlc
 
 UNBOUNDED = "1000000"
@@ -46,7 +46,7 @@ class Part:
     trace: Path
     session: str
     header: Header
-    records: tuple[Record, ...]
+    records: tuple[TraceRecord, ...]
 
     @property
     def limits(self) -> tuple[Any, ...]:
@@ -131,7 +131,7 @@ def _trace(part: Part) -> str:
     return f"[faults |-> {tla.literal(part.header.faults)}, off |-> {tla.literal(off)}, records |-> <<\n{records}>>]"
 
 
-def _record(record: Record, session: str) -> dict[str, Any]:
+def _record(record: TraceRecord, session: str) -> dict[str, Any]:
     shown: dict[str, Any] = {"node": record.node, "sequence": record.sequence, "event": _event(record, session)}
     if shown["event"] == "other":
         return shown
@@ -148,7 +148,7 @@ def _record(record: Record, session: str) -> dict[str, Any]:
     }
 
 
-def _event(record: Record, session: str) -> str:
+def _event(record: TraceRecord, session: str) -> str:
     if record.session != session:
         return "other"
     if record.event is None:

@@ -24,7 +24,7 @@ from ockam_fsm.kernel.errors import EventRefused
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, State
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.specification.table_world import DATA, Counters, Run, Symbol, TableActor, TableEnd, classify
-from ockam_fsm.specification.trace_reading import ORDERS, Record
+from ockam_fsm.specification.trace_reading import ORDERS, TraceRecord
 
 RESPONSE = "response"
 _TOLD = {
@@ -73,7 +73,7 @@ def actor_of(settings: SessionConfig) -> TableActor:
     return TableActor(config, settings.role)
 
 
-def begun(ordinal: int, record: Record) -> Possible:
+def begun(ordinal: int, record: TraceRecord) -> Possible:
     """Return the initial state of an end, with its durable state (clause 4.1)."""
     seen = (record.remembered, Role.INITIATOR if record.remembered else Role.RESPONDER)
     counters = Counters(confirmed=int(record.has_state))

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ockam_fsm.specification.trace_reading import ROLES, Record, TraceError, TraceMessage, read_part
+from ockam_fsm.specification.trace_reading import ROLES, TraceError, TraceMessage, TraceRecord, read_part
 
 UNSENT = ("error", "unreadable")
 """The kinds of messages that no session sends."""
@@ -69,7 +69,7 @@ class _Part:
         self.at = 0
 
     @property
-    def next(self) -> Record | None:
+    def next(self) -> TraceRecord | None:
         return self.records[self.at] if self.at < len(self.records) else None
 
 
@@ -126,7 +126,7 @@ def _ordered(parts: Sequence[_Part], repeated: bool) -> Iterator[Origin]:
         yield Origin(part.which, record.line)
 
 
-def _patience(record: Record, sent: Counter[TraceMessage], arrived: Counter[TraceMessage], repeated: bool) -> int:
+def _patience(record: TraceRecord, sent: Counter[TraceMessage], arrived: Counter[TraceMessage], repeated: bool) -> int:
     """Return 0 if the record may stand here, 1 if it may but should wait, 2 if its message was not sent yet."""
     if record.message is None:
         return 0

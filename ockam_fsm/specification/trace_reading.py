@@ -85,7 +85,7 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Record:
+class TraceRecord:
     """One step of one end. `session` "": not a step of a session. `event` None: the end starts.
 
     `armed` None: the trace does not show the timers.
@@ -108,7 +108,7 @@ class Record:
     has_state: bool = False
 
 
-def read(lines: Iterable[bytes]) -> tuple[Header, Iterator[Record]]:
+def read(lines: Iterable[bytes]) -> tuple[Header, Iterator[TraceRecord]]:
     """Return the header and an iterator over the records.
 
     Raises:
@@ -120,7 +120,7 @@ def read(lines: Iterable[bytes]) -> tuple[Header, Iterator[Record]]:
     return reader.header(), _records(numbered)
 
 
-def read_part(lines: Iterable[bytes]) -> tuple[dict[str, Any], Iterator[Record]]:
+def read_part(lines: Iterable[bytes]) -> tuple[dict[str, Any], Iterator[TraceRecord]]:
     """Return the header, as JSON, and the records of a trace of some nodes. It may have the limits of one end only.
 
     Raises:
@@ -133,7 +133,7 @@ def read_part(lines: Iterable[bytes]) -> tuple[dict[str, Any], Iterator[Record]]
     return head, _records(numbered)
 
 
-def _records(numbered: Iterable[tuple[int, bytes]]) -> Iterator[Record]:
+def _records(numbered: Iterable[tuple[int, bytes]]) -> Iterator[TraceRecord]:
     for number, line in numbered:
         found = _object(number, line)
         if "node" in found:
@@ -231,16 +231,16 @@ class _Reader:
         except DefinitionError as error:
             self.fail(f"limits of the {role.name.lower()}: {error}")
 
-    def record(self) -> Record:
+    def record(self) -> TraceRecord:
         node = self.found["node"]
         if not isinstance(node, str):
             self.fail("`node` must be a text")
-        bare = Record(self.line, node, self.number("sequence"))
+        bare = TraceRecord(self.line, node, self.number("sequence"))
         return self.step(bare) if "session" in self.found else bare
 
-    def step(self, bare: Record) -> Record:
+    def step(self, bare: TraceRecord) -> TraceRecord:
         session, role = self.text("session"), ROLES[self.among("role", ROLES)]
-        named = Record(bare.line, bare.node, bare.sequence, session, role)
+        named = TraceRecord(bare.line, bare.node, bare.sequence, session, role)
         word = self.among("event", (START, MESSAGE, *EVENTS))
         if word == START:
             return replace(named, remembered=self.number("remembered", 0), has_state=self.flag("has_state"))

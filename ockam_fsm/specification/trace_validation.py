@@ -28,7 +28,7 @@ from ockam_fsm.machines.vocabulary import Event, Role, State
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.specification.table_world import CLOSING, DATA, ERROR, HELLO, SUPERSEDED, Symbol
 from ockam_fsm.specification.trace_ends import Possible, Shown, actor_of, begun, outcomes
-from ockam_fsm.specification.trace_reading import ORDERS, TIMERS, Header, Record, TraceMessage, read
+from ockam_fsm.specification.trace_reading import ORDERS, TIMERS, Header, TraceMessage, TraceRecord, read
 
 RESTARTS = {"restart-with-state", "restart-without-state", "write-fails", "confirmation-lost"}
 DUPLICATE, CORRUPT = "duplicate", "corrupt"
@@ -109,7 +109,7 @@ def validate(lines: Iterable[bytes]) -> Validation:
     return Validation(read_so_far, steps, len(pairs))
 
 
-def _in_sequence(sequences: Counter[str], record: Record) -> None:
+def _in_sequence(sequences: Counter[str], record: TraceRecord) -> None:
     sequences[record.node] += 1
     expected = sequences[record.node]
     if record.sequence != expected:
@@ -134,7 +134,7 @@ class _Pair:
         self.flying: Counter[tuple[Role, TraceMessage]] = Counter()
         self.places = places
 
-    def check(self, record: Record) -> None:
+    def check(self, record: TraceRecord) -> None:
         if record.event is None:
             self._start(record)
             return
@@ -154,14 +154,14 @@ class _Pair:
         self.largest[record.role] = max(one.end.seen[0] for one in agree)
         self.flying.update((Role(1 - record.role), message) for message in record.sent)
 
-    def _agrees(self, record: Record, seen: Shown, shown: Shown) -> bool:
+    def _agrees(self, record: TraceRecord, seen: Shown, shown: Shown) -> bool:
         """Compare a possible step with the record. Timers may be absent, and idle timers switched off (clause 3.7)."""
         armed = seen.armed if record.armed is None else record.armed
         return seen._replace(armed=seen.armed - self.off[record.role]) == shown._replace(
             armed=armed - self.off[record.role]
         )
 
-    def _start(self, record: Record) -> None:
+    def _start(self, record: TraceRecord) -> None:
         role = record.role
         if not self.faults & RESTARTS and any(one.end.state not in _OVER for one in self.ends.get(role, ())):
             raise _Unexplained("an end starts before its predecessor has ended", self._possible(role))
@@ -172,7 +172,7 @@ class _Pair:
 
     # What comes in ----------------------------------------------------------------------------------------------------
 
-    def _led(self, record: Record) -> list[tuple[Possible, Shown]]:
+    def _led(self, record: TraceRecord) -> list[tuple[Possible, Shown]]:
         """Return every possible outcome of the event of this record."""
         assert record.event is not None
         message = record.message
@@ -231,7 +231,7 @@ class _Pair:
 
     # What goes out ----------------------------------------------------------------------------------------------------
 
-    def _note(self, record: Record, message: TraceMessage) -> None:
+    def _note(self, record: TraceRecord, message: TraceMessage) -> None:
         """Record the address that a hello or an answer announces (rule 3)."""
         if message.starter is None:
             return
@@ -276,7 +276,7 @@ def _switched_off(settings: SessionConfig) -> frozenset[Event]:
     return frozenset() if settings.durations.idle_seconds is not None else frozenset({Event.IDLE_EXPIRED})
 
 
-def _named(record: Record) -> str:
+def _named(record: TraceRecord) -> str:
     assert record.event is not None
     return record.event.name if record.message is None else _label(record.message)
 

@@ -12,7 +12,7 @@ from ockam_fsm.checking import Event, Outbox, Verdict, World, explore, replay
 from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Fault, Fire, Order
 from ockam_fsm.checking.layers.actors import LayersActor, NodeRun
 from ockam_fsm.checking.layers.images import LayeredNode, LayersEnd, via
-from ockam_fsm.checking.layers.inputs import Recorder, SessionInput
+from ockam_fsm.checking.layers.inputs import InputRecorder, SessionInput
 from ockam_fsm.checking.layers.setup import (
     ABOVE,
     BELOW,
@@ -92,7 +92,7 @@ class Pair:
             after = self.actors[name].handle(before, event, out)
         except Disabled:
             return
-        assert LayeredNode(self.setup, name, after, Recorder(lambda given: None)).image() == after
+        assert LayeredNode(self.setup, name, after, InputRecorder(lambda given: None)).image() == after
         run = self.kept[name]
         run.before, run.out, run.layered.recorder.record = before, other, other.record
         run.take(event)

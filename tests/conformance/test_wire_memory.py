@@ -17,7 +17,7 @@ from ockam_fsm.conformance.wire import case_context
 from ockam_fsm.conformance.wire.bystander import Bystander
 from ockam_fsm.conformance.wire.case_context import KitRun
 from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, chosen
-from ockam_fsm.conformance.wire.record import MAX_MEANING, Record
+from ockam_fsm.conformance.wire.record import MAX_MEANING, CaseRecord
 from ockam_fsm.conformance.wire.runner import ENDED, OVER, Runner
 from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
@@ -109,7 +109,7 @@ def test_nothing_is_tried_when_the_time_is_over() -> None:
 
 
 def test_the_record_of_a_message_is_bounded() -> None:
-    record = Record()
+    record = CaseRecord()
     record.received("kit", b"", "x" * 100_000)
     record.note("y" * 100_000)
     shown = record.reproduction("case", "title", "sentence", "")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ockam_fsm.conformance.wire.record import MAX_BYTES, MAX_MOMENTS, MAX_REPEATED, NODE, Record
+from ockam_fsm.conformance.wire.record import MAX_BYTES, MAX_MOMENTS, MAX_REPEATED, NODE, CaseRecord
 
 
 def test_messages_are_kept_as_bytes_and_as_a_chart() -> None:
-    record = Record()
+    record = CaseRecord()
     record.sent("kit", b"\x01", "version byte")
     record.received("kit", b"\x01", "version byte")
     record.note("it still answers", "kit")
@@ -20,7 +20,7 @@ def test_messages_are_kept_as_bytes_and_as_a_chart() -> None:
 
 
 def test_repeated_messages_are_counted() -> None:
-    record = Record()
+    record = CaseRecord()
     for _ in range(100):
         record.sent("kit", b"hello", "hello")
     record.sent("kit", b"data", "data")
@@ -30,7 +30,7 @@ def test_repeated_messages_are_counted() -> None:
 
 
 def test_the_record_of_a_flood_is_bounded() -> None:
-    record = Record()
+    record = CaseRecord()
     for number in range(1000):
         record.received("kit", b"x" * (MAX_BYTES + 1), f"message {number}")
     shown = record.reproduction("case", "title", "sentence", "")

@@ -30,7 +30,7 @@ from ockam_fsm.runtime.stream.worker import (
     PLAIN,
     UNKNOWN_PUBLISHER,
     Accepted,
-    Record,
+    PublisherRecord,
     StreamConfig,
     StreamImage,
     StreamWorker,
@@ -101,7 +101,7 @@ def test_the_next_number_is_given_to_the_storage_and_confirmed_when_it_is_stored
     worker = serving()
     assert push(worker, 1) == [given(1)]
     assert worker.appended(4) == [confirmed(1, 4)]
-    assert worker.image().records[0] == (ANN, Record(1, 1))
+    assert worker.image().records[0] == (ANN, PublisherRecord(1, 1))
 
 
 def test_confirmations_come_in_the_order_in_which_messages_were_given_to_the_storage() -> None:

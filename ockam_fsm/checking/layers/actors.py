@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ockam_fsm.checking.actors import BoundReached, Deliver, Disabled, Event, Fault, Fire, Order, Outbox
 from ockam_fsm.checking.layers.images import LayeredNode, LayersEnd, number_of, via
-from ockam_fsm.checking.layers.inputs import Recorder
+from ockam_fsm.checking.layers.inputs import InputRecorder
 from ockam_fsm.checking.layers.setup import (
     ABOVE,
     BELOW,
@@ -66,7 +66,7 @@ class NodeRun:
 
     def __init__(self, actor: LayersActor, end: LayersEnd, out: Outbox) -> None:
         self.actor, self.before, self.out = actor, end, out
-        self.layered = LayeredNode(actor.setup, actor.name, end, Recorder(out.record))
+        self.layered = LayeredNode(actor.setup, actor.name, end, InputRecorder(out.record))
         self.node = self.layered.node
 
     def take(self, event: Event) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ockam_fsm.checking.actors import BoundReached
-from ockam_fsm.checking.layers.inputs import Recorder, recorded
+from ockam_fsm.checking.layers.inputs import InputRecorder, recorded
 from ockam_fsm.checking.layers.setup import (
     ABOVE,
     BELOW,
@@ -147,7 +147,7 @@ def number_of(address: Address) -> int:
 class LayeredNode:
     """The node restored from an image, with the source of its addresses and the recorder of its sessions."""
 
-    def __init__(self, setup: LayersSetup, actor: str, end: LayersEnd, recorder: Recorder) -> None:
+    def __init__(self, setup: LayersSetup, actor: str, end: LayersEnd, recorder: InputRecorder) -> None:
         self.setup, self.actor, self.recorder, self.end = setup, actor, recorder, end
         self.role = role_of(actor)
         self.settings = {layer: setup.config(layer).settings(self.role) for layer in (BELOW, ABOVE)}

@@ -123,7 +123,7 @@ def each_input(layer: str, one: Property) -> Property:
 # Sessions that record -------------------------------------------------------------------------------------------------
 
 
-class Recorder:
+class InputRecorder:
     """The recorder of the inputs of a node's sessions in one event. It also tracks which sessions must back off."""
 
     def __init__(self, record: Callable[[SessionInput], None]) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ockam_fsm.conformance.oracle.comparison import excerpt
-from ockam_fsm.conformance.wire.record import Record
+from ockam_fsm.conformance.wire.record import CaseRecord
 from ockam_fsm.conformance.wire.target import NOWHERE, NodeUnderTest
 from ockam_fsm.kernel.errors import LocalSessionError, Portable, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Role
@@ -158,7 +158,7 @@ class CaseContext:
         self.target = run.target
         self.case = ""
         """The name of the case; empty outside of cases."""
-        self.record = Record()
+        self.record = CaseRecord()
         self.wires: list[Wire] = []
         self.listeners: list[RawListener] = []
 

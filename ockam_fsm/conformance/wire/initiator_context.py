@@ -22,7 +22,7 @@ from ockam_fsm.conformance.wire.case_context import (
     frame,
     fresh,
 )
-from ockam_fsm.conformance.wire.record import Record
+from ockam_fsm.conformance.wire.record import CaseRecord
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.net.raw_peer import RawListener, now, pause
 from ockam_fsm.net.routes import tcp
@@ -46,7 +46,7 @@ def not_known() -> str:
     return ""
 
 
-Watched = list[tuple[list["Asked"], Record]]
+Watched = list[tuple[list["Asked"], CaseRecord]]
 """The hellos of one unanswered session with their record; empty until a case has watched them."""
 
 

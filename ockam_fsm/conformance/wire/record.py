@@ -18,7 +18,7 @@ MAX_BYTES = 4096
 MAX_MEANING = 300
 
 
-class Record:
+class CaseRecord:
     def __init__(self) -> None:
         self.moments: list[Moment] = []
         self.transmissions: list[Transmission] = []

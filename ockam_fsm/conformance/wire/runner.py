@@ -20,7 +20,7 @@ from ockam_fsm.conformance.report.findings import Finding, Reproduction, Severit
 from ockam_fsm.conformance.wire.case import Case, Manner
 from ockam_fsm.conformance.wire.case_context import CaseContext, CaseOutcome, Deviation, Follows, KitRun, NotApplicable
 from ockam_fsm.conformance.wire.cases.connections import writes
-from ockam_fsm.conformance.wire.record import Record
+from ockam_fsm.conformance.wire.record import CaseRecord
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.net.raw_peer import at_most, now
 
@@ -147,7 +147,7 @@ class Runner:
 
     def harmed(self, one: Case, reason: str, verdict: Verdict, shown: Reproduction | None = None) -> None:
         """Record a finding for a case that has harmed the rest of the node (clause 14.4). `shown`: its messages."""
-        shown = shown or Record().reproduction(one.name, one.name, one.tries, "")
+        shown = shown or CaseRecord().reproduction(one.name, one.name, one.tries, "")
         shown = replace(shown, command=self._command(one))
         self.findings.append(Finding("14.4", one.name, verdict, Severity.SAFETY, reason, shown))
 
@@ -194,7 +194,7 @@ class Runner:
         case = self.run.unwritable_in or next((found.case for found in self.findings), "")
         if verdict is not Verdict.FAIL or not case:
             return None
-        record = Record()
+        record = CaseRecord()
         record.note(self.run.unwritable)
         sentence = "The node writes messages of 4 elements in definite and shortest forms."
         return record.reproduction("writes", "writes", sentence, f"{self.command} --only {case}")

@@ -58,7 +58,7 @@ class StreamConfig:
             raise DefinitionError("stream worker", problems)
 
 
-class Record(NamedTuple):
+class PublisherRecord(NamedTuple):
     """The numbers of one publisher: the last that is stored, and the last that is accepted."""
 
     stored: int
@@ -92,7 +92,7 @@ class StreamImage(NamedTuple):
     """The state of a stream worker, as a hashable value."""
 
     state: StreamState = StreamState.OPENING
-    records: tuple[tuple[bytes, Record], ...] = ()
+    records: tuple[tuple[bytes, PublisherRecord], ...] = ()
     under_way: tuple[Accepted, ...] = ()
     failures: int = 0
 
@@ -142,7 +142,7 @@ class StreamWorker(Core[StreamState, StreamEvent, StreamCommand]):
 
         Return whether a record exists, in the log or of messages accepted since the log was opened.
         """
-        self.records.setdefault(publisher, Record(last or 0, last or 0))
+        self.records.setdefault(publisher, PublisherRecord(last or 0, last or 0))
         return self.records[publisher].accepted > 0
 
     def forget(self, publisher: bytes) -> None:
