@@ -28,7 +28,7 @@ from ockam_fsm.checking.engine.handler_cache import CachedStep, HandlerCache
 from ockam_fsm.checking.engine.layout import TooNarrow
 from ockam_fsm.checking.engine.search import Goal, Search
 from ockam_fsm.checking.engine.shortest_paths import Hit, ShortestPaths
-from ockam_fsm.checking.engine.steps import Move, Moves, Part
+from ockam_fsm.checking.engine.steps import Move, Moves, StepGenerator
 from ockam_fsm.checking.errors import CodeRaised
 from ockam_fsm.checking.naming import canonical, spoken
 from ockam_fsm.checking.properties import Kind, Property, Step
@@ -239,7 +239,7 @@ class _Exploration:
         def taken(move: Move) -> bool:
             return move.successor is not None and ends(move)
 
-        def leaves(part: Part, key: int) -> bool:
+        def leaves(part: StepGenerator, key: int) -> bool:
             return any(map(taken, part.moves(key)))
 
         def states() -> Collection[int]:
@@ -307,7 +307,7 @@ class _Exploration:
         return Verdict.MISSING if one.is_witness else Verdict.HOLDS
 
 
-def _raises(part: Part, key: int) -> bool:
+def _raises(part: StepGenerator, key: int) -> bool:
     try:
         part.moves(key)
     except CodeRaised:

@@ -40,7 +40,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Part:
+class TracedSession:
     """One session of a trace, with all records of the trace."""
 
     trace: Path
@@ -60,7 +60,7 @@ class Unjudged(Portable, Exception):
     """The trace has an event that the specification does not model."""
 
 
-def parts_of(trace: Path) -> Iterator[Part]:
+def parts_of(trace: Path) -> Iterator[TracedSession]:
     """Yield the sessions of a trace.
 
     Raises:
@@ -73,22 +73,22 @@ def parts_of(trace: Path) -> Iterator[Part]:
     if any(record.message is not None and record.message.session for record in every):
         raise Unjudged(f"{trace}: a message reached another session than its own")
     for session in dict.fromkeys(record.session for record in every if record.session):
-        yield Part(trace, session, header, every)
+        yield TracedSession(trace, session, header, every)
 
 
-def judge(parts: Iterable[Part], root: Path) -> list[Judged]:
+def judge(parts: Iterable[TracedSession], root: Path) -> list[Judged]:
     """Validate sessions, one model for all with the same limits. `root`: the folder of the specification's modules.
 
     Raises:
         TlcError: TLC is not available or gave no verdict.
     """
-    groups: dict[tuple[Any, ...], list[Part]] = {}
+    groups: dict[tuple[Any, ...], list[TracedSession]] = {}
     for part in parts:
         groups.setdefault(part.limits, []).append(part)
     return [judged for group in groups.values() for judged in _judge(group, root)]
 
 
-def _judge(group: Sequence[Part], root: Path) -> Iterator[Judged]:
+def _judge(group: Sequence[TracedSession], root: Path) -> Iterator[Judged]:
     with tempfile.TemporaryDirectory(prefix="traces-") as folder:
         for name, text in tla_model.texts(_model(group), "traces").items():
             (Path(folder) / name).write_text(text, encoding="utf-8")
@@ -101,7 +101,7 @@ def _judge(group: Sequence[Part], root: Path) -> Iterator[Judged]:
         yield Judged(part.trace, part.session, unexplained)
 
 
-def _model(group: Sequence[Part]) -> tla_model.Model:
+def _model(group: Sequence[TracedSession]) -> tla_model.Model:
     settings = {role.name.lower(): group[0].header.settings[role] for role in (Role.INITIATOR, Role.RESPONDER)}
     nodes = frozenset(record.node for part in group for record in part.records)
     none = dict.fromkeys(("OPEN", "SEND", "REQUEST", "RENEGOTIATE", "CLOSE", "STOP", "RESTART"), 0)
@@ -122,7 +122,7 @@ def _model(group: Sequence[Part]) -> tla_model.Model:
     )
 
 
-def _trace(part: Part) -> str:
+def _trace(part: TracedSession) -> str:
     off = {
         role.name.lower(): frozenset[str]() if one.durations.idle_seconds is not None else frozenset({"IDLE_EXPIRED"})
         for role, one in part.header.settings.items()

@@ -42,7 +42,7 @@ class Possible(NamedTuple):
     pending: int = 0
 
 
-class Shown(NamedTuple):
+class VisibleStep(NamedTuple):
     """The visible part of a step."""
 
     state: State
@@ -82,7 +82,7 @@ def begun(ordinal: int, record: TraceRecord) -> Possible:
 
 def outcomes(
     actor: TableActor, was: Possible, event: Event, symbol: Symbol | None = None, *, response: bool = False
-) -> Iterator[tuple[Possible, Shown]]:
+) -> Iterator[tuple[Possible, VisibleStep]]:
     """Yield every possible outcome of an event. None: the event is not possible in this state."""
     if symbol is not None:
         for events, answered in _classified(actor, was, symbol, response):
@@ -92,7 +92,7 @@ def outcomes(
         try:
             yield from _stepped(actor, was, (event,))
         except EventRefused:
-            yield was, Shown(was.end.state, refused=True, armed=was.timers)
+            yield was, VisibleStep(was.end.state, refused=True, armed=was.timers)
     elif event in (Event.STRAY, Event.LOWER_LAYER_LOST):
         yield from _stepped(actor, was, (event,))
     elif event is Event.REQUEST_EXPIRED:
@@ -101,7 +101,7 @@ def outcomes(
         yield from _stepped(actor, was._replace(timers=was.timers - {event}), (event,))
 
 
-def _expired(actor: TableActor, was: Possible) -> Iterator[tuple[Possible, Shown]]:
+def _expired(actor: TableActor, was: Possible) -> Iterator[tuple[Possible, VisibleStep]]:
     if was.pending:
         try:
             yield from _stepped(actor, was, (Event.REQUEST_EXPIRED,))
@@ -132,13 +132,13 @@ def _without_what_needs_state(end: TableEnd, events: Sequence[Event], symbol: Sy
 
 def _stepped(
     actor: TableActor, was: Possible, events: Sequence[Event], cause: Symbol | None = None
-) -> Iterator[tuple[Possible, Shown]]:
+) -> Iterator[tuple[Possible, VisibleStep]]:
     first = Run(actor, was.end, Outbox(actor.name, was.timers))
     for run, pending in _runs(first, events, cause, was.pending):
         told = tuple(_TOLD[effect] for effect in run.performed if effect in _TOLD)
         sent = tuple(envelope.payload for envelope in run.out.sent if isinstance(envelope.payload, Symbol))
         timers = frozenset(timer for timer in run.out.timers if isinstance(timer, Event))
-        shown = Shown(run.end.state, sent, told, run.performed.count(Effect.DELIVER), armed=timers)
+        shown = VisibleStep(run.end.state, sent, told, run.performed.count(Effect.DELIVER), armed=timers)
         yield Possible(run.end, timers, pending), shown
 
 

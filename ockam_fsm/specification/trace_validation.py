@@ -27,7 +27,7 @@ from ockam_fsm.kernel.errors import Portable
 from ockam_fsm.machines.vocabulary import Event, Role, State
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.specification.table_world import CLOSING, DATA, ERROR, HELLO, SUPERSEDED, Symbol
-from ockam_fsm.specification.trace_ends import Possible, Shown, actor_of, begun, outcomes
+from ockam_fsm.specification.trace_ends import Possible, VisibleStep, actor_of, begun, outcomes
 from ockam_fsm.specification.trace_reading import ORDERS, TIMERS, Header, TraceMessage, TraceRecord, read
 
 RESTARTS = {"restart-with-state", "restart-without-state", "write-fails", "confirmation-lost"}
@@ -144,7 +144,7 @@ class _Pair:
         for message in record.sent:
             self._note(record, message)
         sent = tuple(map(self._symbol, record.sent))
-        shown = Shown(record.state, sent, record.told, record.delivered, record.refused)
+        shown = VisibleStep(record.state, sent, record.told, record.delivered, record.refused)
         agree = {possible for possible, seen in led if self._agrees(record, seen, shown)}
         if not agree:
             raise _Unexplained(f"{_named(record)} does not lead to this", (seen.label for _, seen in led))
@@ -154,7 +154,7 @@ class _Pair:
         self.largest[record.role] = max(one.end.seen[0] for one in agree)
         self.flying.update((Role(1 - record.role), message) for message in record.sent)
 
-    def _agrees(self, record: TraceRecord, seen: Shown, shown: Shown) -> bool:
+    def _agrees(self, record: TraceRecord, seen: VisibleStep, shown: VisibleStep) -> bool:
         """Compare a possible step with the record. Timers may be absent, and idle timers switched off (clause 3.7)."""
         armed = seen.armed if record.armed is None else record.armed
         return seen._replace(armed=seen.armed - self.off[record.role]) == shown._replace(
@@ -172,7 +172,7 @@ class _Pair:
 
     # What comes in ----------------------------------------------------------------------------------------------------
 
-    def _led(self, record: TraceRecord) -> list[tuple[Possible, Shown]]:
+    def _led(self, record: TraceRecord) -> list[tuple[Possible, VisibleStep]]:
         """Return every possible outcome of the event of this record."""
         assert record.event is not None
         message = record.message

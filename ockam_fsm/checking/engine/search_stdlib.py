@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ockam_fsm.checking.engine.search import Goal, Guard, Unrecovered
-from ockam_fsm.checking.engine.steps import SYSTEM, Moves, Part
+from ockam_fsm.checking.engine.steps import SYSTEM, Moves, StepGenerator
 
 _CHUNK = 1 << 14
 _MEMO_LIMIT = 1 << 19
@@ -23,7 +23,7 @@ class _Constants(dict[int, tuple[int, ...]]):
     """A map from `state & mask` to the distinct constants that lead to other states. Under the same keys, `count` has
     the number of steps, and `system` whether a bound suppressed a system step and the constants of the system steps."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: StepGenerator) -> None:
         super().__init__()
         self.mask, self.moves = part.mask, part.moves
         self.count: dict[int, int] = {}

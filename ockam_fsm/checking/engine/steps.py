@@ -68,7 +68,7 @@ class Move(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Part:
+class StepGenerator:
     """A generator of moves that depend on the bits under `mask` alone."""
 
     mask: int
@@ -148,12 +148,14 @@ class Moves:
 
     # Parts: generators and the bits that they read
 
-    def _parts(self) -> tuple[Part, ...]:
+    def _parts(self) -> tuple[StepGenerator, ...]:
         if self.folding:
-            return (Part(self.layout.full_mask, self.all),)
-        found = [Part(self._actor_mask(a), partial(self.of_actor, a)) for a in range(len(self.cache.names))]
+            return (StepGenerator(self.layout.full_mask, self.all),)
+        found = [StepGenerator(self._actor_mask(a), partial(self.of_actor, a)) for a in range(len(self.cache.names))]
         if "drop" in self.budgets.network or self.links:
-            found.append(Part(self._network_mask("drop", "partition"), lambda state: list(self.of_network(state))))
+            found.append(
+                StepGenerator(self._network_mask("drop", "partition"), lambda state: list(self.of_network(state)))
+            )
         return tuple(found)
 
     def _network_mask(self, *faults: str) -> int:

@@ -35,12 +35,12 @@ class Mark(Enum):
     COMMAND = "command"
 
 
-class Part(NamedTuple):
+class Span(NamedTuple):
     text: str
     mark: Mark = Mark.PLAIN
 
 
-Shown: TypeAlias = tuple[Part, ...]
+SpannedLine: TypeAlias = tuple[Span, ...]
 """One line."""
 
 MARKS = {
@@ -58,14 +58,14 @@ def to_text(report: Findings, *, every: bool = False, width: int = WIDTH) -> str
     return "\n".join(lines) + "\n"
 
 
-def shown(report: Findings, *, every: bool, width: int = WIDTH) -> Iterator[Shown]:
+def shown(report: Findings, *, every: bool, width: int = WIDTH) -> Iterator[SpannedLine]:
     """The lines of the report. `every`: include clauses that are not applicable, and clauses that are inconclusive for
     a reason already printed. `width`: of a row, in characters."""
-    yield (Part(report.target),)
+    yield (Span(report.target),)
     lines, alike, hidden = _chosen(report, every)
     yield from _table(lines, width)
     if alike:
-        yield (Part(f"and {alike} more clauses, INCONCLUSIVE for a reason given above", Mark.PALE),)
+        yield (Span(f"and {alike} more clauses, INCONCLUSIVE for a reason given above", Mark.PALE),)
     for line in reversed(report.deviations):  # the worst is the last, where it is visible in a terminal
         yield from _deviation(line)
     yield from _summary(report, hidden)
@@ -87,19 +87,19 @@ def _chosen(report: Findings, every: bool) -> tuple[list[Line], int, int]:
     return lines, alike, hidden
 
 
-def _table(lines: list[Line], width: int) -> Iterator[Shown]:
+def _table(lines: list[Line], width: int) -> Iterator[SpannedLine]:
     rows = [_row(line) for line in lines]
     heads = ("clause", "level", "verdict", "reason")
     first, level, verdict = (max(len(row[at]) for row in (heads, *rows)) for at in range(3))
     first = min(first, 32)
     widths = (first, level, verdict, max(28, width - first - level - verdict - 3 * len(GAP)))
-    yield tuple(Part(head.ljust(size) + GAP, Mark.PALE) for head, size in zip(heads, widths, strict=True))
+    yield tuple(Span(head.ljust(size) + GAP, Mark.PALE) for head, size in zip(heads, widths, strict=True))
     for line, row in zip(lines, rows, strict=True):
         marks = (Mark.PLAIN, Mark.PALE, MARKS[line.verdict], Mark.PLAIN if line.deviates else Mark.PALE)
         cells = [wrap(cell, size) for cell, size in zip(row, widths, strict=True)]
         for parts in zip_longest(*cells, fillvalue=""):
             yield tuple(
-                Part(text.ljust(size) + GAP, mark) for text, size, mark in zip(parts, widths, marks, strict=True)
+                Span(text.ljust(size) + GAP, mark) for text, size, mark in zip(parts, widths, marks, strict=True)
             )
 
 
@@ -109,37 +109,37 @@ def _row(line: Line) -> tuple[str, str, str, str]:
     return f"{line.clause.id} {line.clause.title}", line.clause.level.value, verdict, reason
 
 
-def _deviation(line: Line) -> Iterator[Shown]:
+def _deviation(line: Line) -> Iterator[SpannedLine]:
     severity = f" ({line.severity.value})" if line.severity else ""
     yield ()
-    yield (Part(f"{line.clause.id} {line.clause.title}{severity}", Mark.BAD),)
-    yield (Part(line.clause.link, Mark.PALE),)
+    yield (Span(f"{line.clause.id} {line.clause.title}{severity}", Mark.BAD),)
+    yield (Span(line.clause.link, Mark.PALE),)
     for number, one in enumerate(line.failures):
         yield from _failure(one, chart=number < MOST_CHARTS)
 
 
-def _failure(one: Finding, *, chart: bool) -> Iterator[Shown]:
+def _failure(one: Finding, *, chart: bool) -> Iterator[SpannedLine]:
     for at, text in enumerate(one.reason.split("\n")):
-        yield (Part(text if at else f"{one.case}: {text}"),)
+        yield (Span(text if at else f"{one.case}: {text}"),)
     if one.reproduction is None:
         return
     if chart:
-        yield from ((Part(text),) for text in sequence_text.to_text(one.reproduction.chart).rstrip().split("\n"))
+        yield from ((Span(text),) for text in sequence_text.to_text(one.reproduction.chart).rstrip().split("\n"))
     if one.reproduction.command:
-        yield (Part(f"see it: {one.reproduction.command}", Mark.COMMAND),)
+        yield (Span(f"see it: {one.reproduction.command}", Mark.COMMAND),)
     if one.reproduction.program and chart:
-        yield (Part("see it, with `make` as given to the kit:", Mark.COMMAND),)
-        yield from ((Part(f"    {text}", Mark.COMMAND),) for text in one.reproduction.program.rstrip().split("\n"))
+        yield (Span("see it, with `make` as given to the kit:", Mark.COMMAND),)
+        yield from ((Span(f"    {text}", Mark.COMMAND),) for text in one.reproduction.program.rstrip().split("\n"))
 
 
-def _summary(report: Findings, hidden: int) -> Iterator[Shown]:
+def _summary(report: Findings, hidden: int) -> Iterator[SpannedLine]:
     counts = ", ".join(f"{count} {name.lower()}" for name, count in report.counts.items() if count)
     yield ()
-    yield (Part(f"{HEADLINES[report.exit_code]}: {counts}", SUMMARY_MARKS[report.exit_code]),)
+    yield (Span(f"{HEADLINES[report.exit_code]}: {counts}", SUMMARY_MARKS[report.exit_code]),)
     if hidden:
-        yield (Part(f"{hidden} clauses were not judged; --all shows why.", Mark.PALE),)
+        yield (Span(f"{hidden} clauses were not judged; --all shows why.", Mark.PALE),)
     for one in report.stale:
         where = f"{one.clause} {one.case}".rstrip()
-        yield (Part(f"expected deviation that did not occur: {where}", Mark.OPEN),)
+        yield (Span(f"expected deviation that did not occur: {where}", Mark.OPEN),)
     for note in report.notes:
-        yield (Part(note, Mark.BAD),)
+        yield (Span(note, Mark.BAD),)
