@@ -23,7 +23,7 @@ MAX_MERGED_BYTES = 512 * 2**20
 FORMAT_REMEDY = "spec/traces/README.md describes the format."
 AFTER_A_KILL = (("restart-without-state",), ("restart-without-state", "duplicate"))
 """The faults to allow for a node that was killed and restarted; messages that it had sent may arrive twice."""
-Origin: TypeAlias = "Callable[[int], tuple[Path, int]]"
+LocateLine: TypeAlias = "Callable[[int], tuple[Path, int]]"
 """Maps a line of the merged trace to its file and its line number there."""
 
 
@@ -95,7 +95,7 @@ def _found(traces: Sequence[Path]) -> list[TraceLines]:
         fail(f"cannot read {error.filename}: {error.strerror}.", "Name an existing trace, a regular file.")
 
 
-def _merge(parts: Sequence[TraceLines], allowed: Sequence[str], whole: Path) -> Origin:
+def _merge(parts: Sequence[TraceLines], allowed: Sequence[str], whole: Path) -> LocateLine:
     """Merge the traces into the file `whole`; return the map from its lines to their origin."""
     from ockam_fsm.specification.trace_merging import MergeError, merge
     from ockam_fsm.specification.trace_validation import ALLOWING
@@ -174,7 +174,7 @@ def _by_tlc(trace: Path, root: Path, result: Validation) -> dict[str, object]:
     return {"tlc": {"line": found}}
 
 
-def _print(rejection: Rejection, origin: Origin, several: bool) -> None:
+def _print(rejection: Rejection, origin: LocateLine, several: bool) -> None:
     console = out()
     trace, line = origin(rejection.line)
     where = f"{trace}, " if several else ""
@@ -187,7 +187,7 @@ def _print(rejection: Rejection, origin: Origin, several: bool) -> None:
         console.print(f"  and {len(rejection.possible) - MOST_LISTED} more")
 
 
-def _as_json(traces: Sequence[Path], result: Validation, origin: Origin) -> dict[str, object]:
+def _as_json(traces: Sequence[Path], result: Validation, origin: LocateLine) -> dict[str, object]:
     found = result.rejection
     rejection = None if found is None else {
         "trace": str(origin(found.line)[0]),

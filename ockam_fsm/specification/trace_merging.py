@@ -37,7 +37,7 @@ class MergeError(TraceError):
         self.which = which
 
 
-class Origin(NamedTuple):
+class SourceLine(NamedTuple):
     """The trace and line of origin of a merged line; lines count from 1."""
 
     which: int
@@ -49,11 +49,11 @@ class Merged:
     """A merged trace. `origins` has one entry per line except the header."""
 
     lines: tuple[bytes, ...]
-    origins: tuple[Origin, ...]
+    origins: tuple[SourceLine, ...]
 
-    def origin(self, line: int) -> Origin:
+    def origin(self, line: int) -> SourceLine:
         """Return the origin of a line of the merged trace."""
-        return self.origins[line - 2] if line > 1 else Origin(0, 1)
+        return self.origins[line - 2] if line > 1 else SourceLine(0, 1)
 
 
 class _Part:
@@ -115,7 +115,7 @@ def _header(parts: Sequence[_Part], allowed: Iterable[str]) -> dict[str, Any]:
     return parts[0].head | {"limits": limits, "faults": faults}
 
 
-def _ordered(parts: Sequence[_Part], repeated: bool) -> Iterator[Origin]:
+def _ordered(parts: Sequence[_Part], repeated: bool) -> Iterator[SourceLine]:
     sent: Counter[TraceMessage] = Counter()
     arrived: Counter[TraceMessage] = Counter()
     while ahead := [(part, record) for part in parts if (record := part.next) is not None]:
@@ -123,7 +123,7 @@ def _ordered(parts: Sequence[_Part], repeated: bool) -> Iterator[Origin]:
         part.at += 1
         sent.update(map(_identity, record.sent))
         arrived.update([_identity(record.message)] if record.message is not None else [])
-        yield Origin(part.which, record.line)
+        yield SourceLine(part.which, record.line)
 
 
 def _patience(record: TraceRecord, sent: Counter[TraceMessage], arrived: Counter[TraceMessage], repeated: bool) -> int:

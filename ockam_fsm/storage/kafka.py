@@ -27,7 +27,7 @@ from ockam_fsm.storage import arguments
 from ockam_fsm.storage.interface import Fenced, Log, StorageError
 from ockam_fsm.storage.kafka_client import Client, ConfluentClient, Record, TransactionalProducer, everything
 from ockam_fsm.storage.kafka_log import KafkaLog, LogPlace
-from ockam_fsm.storage.kafka_names import Names
+from ockam_fsm.storage.kafka_names import KafkaNames
 from ockam_fsm.storage.outcomes import log_name, no_partition, no_stream, through_future
 from ockam_fsm.storage.worker import QUEUE_BYTES, QueuedCall, Worker
 
@@ -60,7 +60,7 @@ class KafkaStorage:
         Raises:
             StorageRefused: confluent_kafka is not installed, or the prefix is not possible.
         """
-        self._names = Names(prefix)
+        self._names = KafkaNames(prefix)
         self._client = client or ConfluentClient(bootstrap, timeout_seconds, options or {})
         self._queue_bytes = queue_bytes
         self._max_message_bytes = max_message_bytes
@@ -158,7 +158,7 @@ class _Save(QueuedCall[Any]):
 class _SavedIndexes:
     """The saved indexes; used by one thread only."""
 
-    def __init__(self, client: Client, names: Names) -> None:
+    def __init__(self, client: Client, names: KafkaNames) -> None:
         self._client = client
         self._names = names
         self._producer: TransactionalProducer | None = None

@@ -23,7 +23,7 @@ _PREFIX = re.compile(r"[a-z0-9]{1,32}")
 _OTHER = re.compile(rb"[^A-Za-z0-9-]")
 
 
-class Names:
+class KafkaNames:
     """The names with one prefix."""
 
     def __init__(self, prefix: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ockam_fsm.cli import app
-from ockam_fsm.specification.trace_merging import MergeError, Origin, merge
+from ockam_fsm.specification.trace_merging import MergeError, SourceLine, merge
 from ockam_fsm.specification.trace_validation import validate
 
 FOLDER = Path(__file__).parents[2] / "spec" / "traces"
@@ -43,7 +43,7 @@ def test_every_line_has_its_origin(trace: Path) -> None:
     for at, line in enumerate(merged.lines[1:], 2):
         which, own = merged.origin(at)
         assert parts[which][own - 1] == line
-    assert merged.origin(1) == Origin(0, 1)
+    assert merged.origin(1) == SourceLine(0, 1)
 
 
 # Rules --------------------------------------------------------------------------------------------------------------

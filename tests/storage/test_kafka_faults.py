@@ -17,7 +17,7 @@ from ockam_fsm.conformance.storage.kills import CASES as KILLS
 from ockam_fsm.storage.interface import Entry, Fenced, Log, StorageRefused, StorageUnavailable
 from ockam_fsm.storage.kafka import KafkaStorage
 from ockam_fsm.storage.kafka_log import CHECKPOINT_MESSAGES, COVERED
-from ockam_fsm.storage.kafka_names import MAX_CHARACTERS, Names, encoded
+from ockam_fsm.storage.kafka_names import MAX_CHARACTERS, KafkaNames, encoded
 from tests.storage.fake_kafka import Cluster, FakeClient
 
 PATIENCE = 30.0
@@ -126,7 +126,7 @@ def test_a_log_that_is_opened_again_in_this_storage_is_fenced_at_once() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.text(max_size=150), min_size=2, max_size=5, unique=True))
 def test_no_two_streams_have_one_topic(streams: list[str]) -> None:
-    names = Names("ockam")
+    names = KafkaNames("ockam")
     topics = [name for stream in streams for name in (names.stream(stream), names.records(stream), names.saved)]
     assert len(set(topics)) == 2 * len(streams) + 1
     assert all(len(topic) <= 249 and set(topic) <= LEGAL for topic in topics)
@@ -145,7 +145,7 @@ def test_similar_names_stay_distinct() -> None:
 @pytest.mark.parametrize("prefix", ["", "a-b", "a_b", "A", "x" * 33])
 def test_a_prefix_is_letters_and_digits(prefix: str) -> None:
     with pytest.raises(StorageRefused, match="a-z and 0-9"):
-        Names(prefix)
+        KafkaNames(prefix)
 
 
 @pytest.mark.slow

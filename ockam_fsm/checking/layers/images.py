@@ -104,7 +104,7 @@ class LayersEnd(NamedTuple):
         return next((one for one in self.workers if one.outer == outer), None)
 
 
-class Names:
+class AddressSource:
     """The source of a node's own addresses: first those of its image, then new ones."""
 
     def __init__(self, end: LayersEnd, *, connects: bool) -> None:
@@ -151,7 +151,7 @@ class LayeredNode:
         self.setup, self.actor, self.recorder, self.end = setup, actor, recorder, end
         self.role = role_of(actor)
         self.settings = {layer: setup.config(layer).settings(self.role) for layer in (BELOW, ABOVE)}
-        self.names = Names(end, connects=actor == INITIATOR)
+        self.names = AddressSource(end, connects=actor == INITIATOR)
         self.node = setup.node(self.names, make=self._make, connections=ConnectionConfig(held=2))
         self.made = 0
         for number in end.live:

@@ -28,7 +28,7 @@ from ockam_fsm.checking.sessions.session_actors import (
 )
 from ockam_fsm.checking.sessions.step_facts import (
     Change,
-    Key,
+    SessionKey,
     StepPredicate,
     arrival,
     changes,
@@ -160,7 +160,7 @@ def _session_step(
     )  # fmt: skip
 
 
-def _is_for(key: Key, image: Snapshot | None, signal: Signal | None, address: Address) -> bool:
+def _is_for(key: SessionKey, image: Snapshot | None, signal: Signal | None, address: Address) -> bool:
     """Whether a message is for this session of its end; a host has several."""
     if key is None:
         return True
@@ -184,12 +184,12 @@ def _is_meant(step: Step, config: PairConfig, change: Change, packet: Packet | N
     return authentic(packet.message, before, step.before, config.profile)
 
 
-def _remembered(step: Step, key: Key) -> int:
+def _remembered(step: Step, key: SessionKey) -> int:
     """The number that durable storage keeps for a session that does not exist."""
     return next((number for known, number, _ in step.before.memory if known == key), 0)
 
 
-def _timer(step: Step, key: Key) -> AnyTimer | None:
+def _timer(step: Step, key: SessionKey) -> AnyTimer | None:
     """The timer of this session that expired."""
     name = step.event.timer if isinstance(step.event, Fire) else None
     if key in (None, SESSION_ID):
@@ -197,7 +197,7 @@ def _timer(step: Step, key: Key) -> AnyTimer | None:
     return name.timer if isinstance(name, KeyedTimer) and name.key == key else None  # type: ignore[return-value]
 
 
-def _running(step: Step, key: Key) -> Iterator[AnyTimer]:
+def _running(step: Step, key: SessionKey) -> Iterator[AnyTimer]:
     for name in step.timers_after:
         if isinstance(name, KeyedTimer):
             if name.key == key:

@@ -18,9 +18,9 @@ from ockam_fsm.runtime.session.host import Owned
 from ockam_fsm.runtime.session.session import Snapshot
 from ockam_fsm.runtime.session.signals import Data, Signal
 
-Key: TypeAlias = Any
+SessionKey: TypeAlias = Any
 StepPredicate: TypeAlias = Callable[[Step], bool]
-Change: TypeAlias = tuple[Key, Snapshot | None, Snapshot | None]
+Change: TypeAlias = tuple[SessionKey, Snapshot | None, Snapshot | None]
 
 
 def changes(step: Step) -> Iterator[Change]:
@@ -35,7 +35,7 @@ def owned(step: Step) -> tuple[Owned, ...]:
     return cast("tuple[Owned, ...]", step.records)
 
 
-def emitted(step: Step, key: Key, kind: type[Any]) -> list[Any]:
+def emitted(step: Step, key: SessionKey, kind: type[Any]) -> list[Any]:
     return [command for owner, command in owned(step) if owner == key and isinstance(command, kind)]
 
 
@@ -65,7 +65,7 @@ def _signal_of(message: Message, name: str) -> Signal | None:
         return None
 
 
-def transmitted(step: Step, key: Key) -> list[bytes]:
+def transmitted(step: Step, key: SessionKey) -> list[bytes]:
     """Payloads of the application that were sent in this step, in order."""
     found = []
     for send in emitted(step, key, commands.Send):

@@ -45,7 +45,7 @@ Answered: TypeAlias = tuple[Hashable, ...]
 FIRST_STEPS = 2
 
 
-class Key(NamedTuple):
+class NamelessState(NamedTuple):
     """A state without names (Rule 1)."""
 
     counted: tuple[Hashable, ...]
@@ -142,7 +142,7 @@ def explored_by(endpoint: EndpointUnderTest, stimuli: tuple[Stimulus, ...], end:
     return found
 
 
-def _counts(before: Key, after: Key) -> Iterator[Count]:
+def _counts(before: NamelessState, after: NamelessState) -> Iterator[Count]:
     for place, (one, other) in enumerate(zip(before.counted, after.counted, strict=False)):
         yield Count(place, one, other)
 
@@ -197,12 +197,12 @@ def _restore(peer: Peer, image: _Image) -> None:
     vars(peer).update({name: copy(value) for name, value in known.items()})
 
 
-def key_of(peer: Peer) -> Key:
+def key_of(peer: Peer) -> NamelessState:
     session, end = peer.session, peer.end
     due_in_order = sorted((due, type(timer).__name__, timer) for (_, timer), due in end.timers.items())
     timers = tuple(timer if isinstance(timer, Timer) else kind for _, kind, timer in due_in_order)
     if session is None:
-        return Key((), (), timers, end.soon())
+        return NamelessState((), (), timers, end.soon())
     counted = (
         session.attempts == session.limits["attempts"], session.misses, session.usable, session.resting,
         session.has_state, session.back_off_step > 0, len(session.waiting),
@@ -213,7 +213,7 @@ def key_of(peer: Peer) -> Key:
         any(again for _, again in session.waiting),
         tuple((request.state, request.reissue) for request in session.requests.values()),
     )  # fmt: skip
-    return Key(counted, known, timers, end.soon())
+    return NamelessState(counted, known, timers, end.soon())
 
 
 def _link(session: Session, link: Link | None) -> Hashable:

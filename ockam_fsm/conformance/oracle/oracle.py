@@ -46,7 +46,7 @@ from ockam_fsm.runtime.session.link import inner_of_reply
 from ockam_fsm.runtime.session.request import Outgoing
 from ockam_fsm.runtime.session.signals import Answer, Close, Data, Error, GoingAway, Hello, Keepalive, Superseded
 
-Names: TypeAlias = Callable[[Route, bytes], Route]
+Canonicalise: TypeAlias = Callable[[Route, bytes], Route]
 """Returns a route in comparable form. The second argument: the payload of the request that it is the reply route of."""
 
 
@@ -180,7 +180,7 @@ class Oracle:
 
     # Comparable form --------------------------------------------------------------------------------------------------
 
-    def _read(self, outputs: Sequence[Output], names: Names) -> Iterator[ComparedOutput]:
+    def _read(self, outputs: Sequence[Output], names: Canonicalise) -> Iterator[ComparedOutput]:
         for output in outputs:
             match output:
                 case Send(message):
@@ -192,7 +192,7 @@ class Oracle:
                 case DeadLetter(message=Outgoing(payload)) if Feature.DEAD_LETTERS in self.features:
                     yield ComparedOutput("dead", "dead letter", (payload,))
 
-    def _sent(self, message: Message, names: Names) -> ComparedOutput:
+    def _sent(self, message: Message, names: Canonicalise) -> ComparedOutput:
         signal = read(message, self.endpoint.profile)
         onward, back = message.onward_route, message.return_route
         match signal:

@@ -19,7 +19,7 @@ from ockam_fsm.conformance.generation.peer import Arrive, Peer, PeerAction, Stim
 from ockam_fsm.conformance.generation.stimuli import ELAPSE, clause_of_timer, peer_stimuli
 from ockam_fsm.conformance.oracle.attribution import clause_of, rows_of
 from ockam_fsm.conformance.oracle.comparison import ComparedOutput, Difference
-from ockam_fsm.conformance.oracle.oracle import Names, Oracle
+from ockam_fsm.conformance.oracle.oracle import Canonicalise, Oracle, Turn
 from ockam_fsm.conformance.reference.instrumentation import read
 from ockam_fsm.conformance.reference.reference_end import Answering
 from ockam_fsm.conformance.target import HOP, HOST, EndpointUnderTest, Output
@@ -89,10 +89,10 @@ class Watched(EndpointUnderTest):
 class MessageOracle(Oracle):
     """An oracle for an end of which only the messages are observed (Rule 2)."""
 
-    def _read(self, outputs: Sequence[Output], names: Names) -> Iterator[ComparedOutput]:
+    def _read(self, outputs: Sequence[Output], names: Canonicalise) -> Iterator[ComparedOutput]:
         return super()._read([one for one in outputs if isinstance(one, Send)], names)
 
-    def _sent(self, message: Message, names: Names) -> ComparedOutput:
+    def _sent(self, message: Message, names: Canonicalise) -> ComparedOutput:
         signal = read(message, GENERATION)
         output = super()._sent(message, names)
         if isinstance(signal, Data):
