@@ -30,10 +30,10 @@ from ockam_fsm.cli.shared.world_index import (
     Candidate,
     FromOption,
     bounds_of,
-    chosen,
     require_bounds,
     single,
     user_errors,
+    worlds_named,
 )
 from ockam_fsm.cli.shared.world_index import within as within_bounds
 
@@ -103,7 +103,7 @@ def check(
     * `ockam-fsm check --from my_protocol:WORLD  # a World of your own`
     """
     bounds = bounds_of(bound)
-    candidates = chosen(name, source)
+    candidates = worlds_named(name, source)
     require_bounds(candidates, bounds)
     _require(backend, pin, name == ALL and not source and not bounds)
     if len(candidates) > 1 and name != ALL and not json_wanted:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ockam_fsm.cli.app import command, err, fail, print_document, unknown
-from ockam_fsm.cli.show import Format, RoleName, chosen, text_of
+from ockam_fsm.cli.show import Format, RoleName, machines_named, text_of
 from ockam_fsm.kernel.files import write_whole
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.specification.machine_index import catalogue
@@ -71,7 +71,7 @@ def _text(name: str, to: ExportFormat, role: RoleName | None) -> str:
         return _promela(name, role)
     if to is ExportFormat.TLA:
         return _tla(name, role)
-    return text_of(Format(to.value), *chosen(name, role))
+    return text_of(Format(to.value), *machines_named(name, role))
 
 
 def _promela(name: str, role: RoleName | None) -> str:
@@ -88,7 +88,7 @@ def _promela(name: str, role: RoleName | None) -> str:
 def _tla(name: str, role: RoleName | None) -> str:
     from ockam_fsm.projections.tla import to_tla
 
-    _, subjects = chosen(name, role)
+    _, subjects = machines_named(name, role)
     return "\n".join(to_tla(subject.machine, subject.page, subject.summary) for subject in subjects)
 
 

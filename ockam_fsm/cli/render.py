@@ -37,7 +37,7 @@ PLACES = (
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FileDifferences:
     """The differences between the files in a folder and the generated ones; paths, in order."""
 
     missing: tuple[str, ...]
@@ -124,13 +124,13 @@ class Generated:
         return svg.digest_in(content.decode(errors="replace")) == svg.digest(self.pictures[path].dot)
 
 
-def compared(generated: Generated, root: Path) -> Comparison:
+def compared(generated: Generated, root: Path) -> FileDifferences:
     """Return the differences under `root`."""
     expected = sorted({*generated.texts, *generated.pictures})
     missing = tuple(path for path in expected if not (root / path).is_file())
     there = [path for path in expected if path not in missing]
     stale = tuple(path for path in there if not generated.agrees(path, (root / path).read_bytes()))
-    return Comparison(missing, stale, tuple(path for path in _labelled(root) if path not in expected))
+    return FileDifferences(missing, stale, tuple(path for path in _labelled(root) if path not in expected))
 
 
 def _labelled(root: Path) -> Iterator[str]:
@@ -141,7 +141,7 @@ def _labelled(root: Path) -> Iterator[str]:
                 yield f"{folder}/{file.name}"
 
 
-def _write(generated: Generated, root: Path, found: Comparison) -> None:
+def _write(generated: Generated, root: Path, found: FileDifferences) -> None:
     console = err()
     due = [*found.missing, *found.stale]
     for path in track(due, "rendering", console=console, transient=True, disable=not console.is_terminal):
@@ -152,7 +152,7 @@ def _write(generated: Generated, root: Path, found: Comparison) -> None:
         (root / path).unlink()
 
 
-def _report(found: Comparison, generated: Generated, check: bool, as_json: bool) -> None:
+def _report(found: FileDifferences, generated: Generated, check: bool, as_json: bool) -> None:
     if as_json:
         print_json({"checked": check, "differs": found.differs, **asdict(found)})
         return

@@ -63,7 +63,7 @@ def show(
     * `ockam-fsm show explicit-transient --format svg --output session.svg`
     * `ockam-fsm show "synchronous request" --format mermaid`
     """
-    pair, subjects = chosen(name, role)
+    pair, subjects = machines_named(name, role)
     wanted = Format.JSON if as_json else form
     if wanted is Format.TABLE and output is None:
         for subject in subjects:
@@ -80,7 +80,7 @@ def show(
     err().print(f"wrote {output}", soft_wrap=True)
 
 
-def chosen(name: str, role: RoleName | None) -> tuple[Pair | None, tuple[Subject, ...]]:
+def machines_named(name: str, role: RoleName | None) -> tuple[Pair | None, tuple[Subject, ...]]:
     """Return the machines with this name, and their pair if they are both roles of a type."""
     pairs = {pair.name: pair for pair in catalogue().pairs}
     single = {subject.machine.name: subject for subject in catalogue().subjects()}

@@ -67,7 +67,7 @@ def test_a_type_means_all_its_worlds_which_is_reported(monkeypatch: pytest.Monke
 
 
 def test_all_means_every_world_and_every_known_bad_machine() -> None:
-    names = [candidate.name for candidate in world_index.chosen("all", "")]
+    names = [candidate.name for candidate in world_index.worlds_named("all", "")]
     assert names == [*(world.name for world in shipped_worlds()), *(bad.name for bad in shipped_known_bad())]
 
 

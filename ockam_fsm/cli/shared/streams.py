@@ -25,7 +25,7 @@ ASCII = {
 """Most forms have the width of the character, so that the columns of charts and tables stay aligned."""
 
 
-class Output(io.FileIO):
+class StandardOutput(io.FileIO):
     """Standard output. If it cannot be written, it raises KeyboardInterrupt, which no callback catches.
 
     lost: the exit code in that case; 0 while it can be written.
@@ -45,7 +45,7 @@ class Output(io.FileIO):
             raise KeyboardInterrupt from None
 
 
-class Messages(io.FileIO):
+class StandardError(io.FileIO):
     """Standard error, which ignores errors (Rule 2)."""
 
     def write(self, data: Any) -> int:
@@ -55,7 +55,7 @@ class Messages(io.FileIO):
             return len(data)
 
 
-def prepare() -> Output:
+def prepare() -> StandardOutput:
     """Replace the standard streams of the interpreter; return the one of standard output."""
     codecs.register_error(ERRORS, _in_ascii)
     for number, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
@@ -65,10 +65,10 @@ def prepare() -> Output:
             os.open(os.devnull, mode)  # takes the lowest free number; read-only: a write to a closed output still fails
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
-    output = Output(1, "w", closefd=False)
+    output = StandardOutput(1, "w", closefd=False)
     sys.stdout, sys.stderr = (
         _text(output, sys.stdout),
-        _text(Messages(2, "w", closefd=False), sys.stderr, immediately=True),
+        _text(StandardError(2, "w", closefd=False), sys.stderr, immediately=True),
     )
     return output
 

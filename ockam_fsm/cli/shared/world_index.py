@@ -74,7 +74,7 @@ def _judged(bad: KnownBad) -> World:
     return replace(bad.world, properties=only)
 
 
-def chosen(name: str, source: str) -> tuple[Candidate, ...]:
+def worlds_named(name: str, source: str) -> tuple[Candidate, ...]:
     """Return the worlds that a name stands for."""
     if source:
         return (from_module(source),)
