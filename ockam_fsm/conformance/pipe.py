@@ -15,11 +15,11 @@ from typing import Any
 from ockam_fsm.conformance.target import (
     EndpointUnderTest,
     Feature,
-    Make,
     Order,
     Ordered,
     Output,
     Target,
+    TargetFactory,
     TargetLost,
     Unsupported,
 )
@@ -298,7 +298,7 @@ class PipeTarget:
 # A target's side ------------------------------------------------------------------------------------------------------
 
 
-def serve(make: Make, lines: Iterable[str], write: Callable[[str], object]) -> None:
+def serve(make: TargetFactory, lines: Iterable[str], write: Callable[[str], object]) -> None:
     """Serve a target over a pipe: pass each command to an end of `make` and write its answer. Ends with the input."""
     target: Target | None = None
     for line in lines:

@@ -208,4 +208,4 @@ class TargetLost(Error):
     """The target has ended or did not answer in time."""
 
 
-Make: TypeAlias = Callable[[EndpointUnderTest], Target]
+TargetFactory: TypeAlias = Callable[[EndpointUnderTest], Target]

@@ -14,7 +14,7 @@ from itertools import count
 from ockam_fsm.checking.sessions.known_bad import wrong_sessions
 from ockam_fsm.conformance.reference.reference_end import ReferenceEnd
 from ockam_fsm.conformance.reference.reference_node import ReferenceNode
-from ockam_fsm.conformance.target import HOP, OUR_CARRIER, EndpointUnderTest, Make
+from ockam_fsm.conformance.target import HOP, OUR_CARRIER, EndpointUnderTest, TargetFactory
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.request import RequestState
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
@@ -76,7 +76,7 @@ class Defect:
     kind: SessionType
     role: Role
     clause: str
-    make: Make
+    make: TargetFactory
 
 
 class Labelled:
@@ -290,7 +290,7 @@ class AnswersItself(ReferenceNode):
         super().deliver(replace(message, return_route=(HOP, local("echo"))) if own else message, carrier)
 
 
-def _session(make: type[Session]) -> Make:
+def _session(make: type[Session]) -> TargetFactory:
     return lambda declared: ReferenceEnd(declared, Labelled(), make)
 
 

@@ -35,7 +35,7 @@ from ockam_fsm.conformance.inprocess.kit import declarations
 from ockam_fsm.conformance.inprocess.runner import Effort, Judge
 from ockam_fsm.conformance.oracle.attribution import rows_of
 from ockam_fsm.conformance.reference.reference_end import ReferenceEnd, our_end
-from ockam_fsm.conformance.target import EndpointUnderTest, Make
+from ockam_fsm.conformance.target import EndpointUnderTest, TargetFactory
 from ockam_fsm.machines.session import TYPES, SessionMachine
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.net.entropy import SystemEntropy
@@ -63,7 +63,7 @@ KIT = Page(
 Rehearsed = tuple[tuple[EndpointUnderTest, InputSequence, frozenset[str]], ...]
 
 
-def wrong_end(machine: SessionMachine) -> Make:
+def wrong_end(machine: SessionMachine) -> TargetFactory:
     """Return a maker of reference ends with this table."""
 
     def make(declared: EndpointUnderTest) -> ReferenceEnd:

@@ -54,7 +54,7 @@ from ockam_fsm.runtime.session.handshake import OCKAM
 from ockam_fsm.safety.session_step import CLOSE, OPEN, RENEGOTIATE, REQUEST, SEND, STOP, WITHDRAW
 
 Orders = Mapping[str, Mapping[Any, Budget]]
-Build = Callable[[PairConfig], World]
+WorldFactory = Callable[[PairConfig], World]
 
 
 def begin(config: PairConfig, messages: Budget = 1) -> dict[Any, Budget]:
@@ -185,7 +185,7 @@ def ockam(config: PairConfig) -> World:
     return world_of(config, "ockam", network, orders, {INITIATOR: {LOWER_LAYER_LOST: 1}}, ("W1", "W4", "W7"))
 
 
-WAYS: Mapping[str, Build] = {
+WAYS: Mapping[str, WorldFactory] = {
     "lossy": lossy,
     "restarts": restarts,
     "faults": faults,

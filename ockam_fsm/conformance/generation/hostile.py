@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from ockam_fsm.conformance.generation.peer import Arrive, Build, Peer, Stimulus
+from ockam_fsm.conformance.generation.peer import ActionFactory, Arrive, Peer, Stimulus
 from ockam_fsm.conformance.generation.stimuli import close_at_contact, hello_of
 from ockam_fsm.conformance.target import CONTACT, HOP, OTHER_CARRIER, OTHER_SESSION_ID, Feature
 from ockam_fsm.machines.vocabulary import Event, Role
@@ -58,11 +58,11 @@ def _raw(peer: Peer, to: Address | None, payload: bytes, back: Route | None = No
     return Arrive(Message((to,), (HOP, local("peer/0")) if back is None else back, payload))
 
 
-def _at_contact(make: Callable[[Peer], bytes]) -> Build:
+def _at_contact(make: Callable[[Peer], bytes]) -> ActionFactory:
     return lambda peer: _raw(peer, _contact(peer), make(peer))
 
 
-def _at_inner(make: Callable[[Peer], bytes]) -> Build:
+def _at_inner(make: Callable[[Peer], bytes]) -> ActionFactory:
     def build(peer: Peer) -> Arrive | None:
         link = _live(peer)
         return _raw(peer, link.inner, make(peer)) if link is not None and peer.profile.names_sessions else None
@@ -121,7 +121,7 @@ def _answer_with(peer: Peer, worker: Address, back: Route, session_id: bytes | N
     return peer.say(link.handshake or link.inner, answer, back)
 
 
-def _at_ended(signal: Signal, place: int) -> Build:
+def _at_ended(signal: Signal, place: int) -> ActionFactory:
     """A signal at the inner address of an ended generation. `place`: 1 for the last one, 2 for the one before."""
 
     def build(peer: Peer) -> Arrive | None:
@@ -175,7 +175,7 @@ def _before_the_answer(peer: Peer, signal: Signal) -> Arrive | None:
     return peer.talk(link, signal) if link is not None and link is not peer.current() else None
 
 
-def _foreign_carrier(build: Build) -> Build:
+def _foreign_carrier(build: ActionFactory) -> ActionFactory:
     def at_other(peer: Peer) -> Arrive | None:
         found = build(peer)
         if not isinstance(found, Arrive):
@@ -204,7 +204,7 @@ def _close_with(peer: Peer, session_id: bytes | None = None, address: Address | 
     return replace(close, session_id=session_id or close.session_id, address=address or close.address)
 
 
-def _at_live(signal: Callable[[Peer], Signal | None]) -> Build:
+def _at_live(signal: Callable[[Peer], Signal | None]) -> ActionFactory:
     return lambda peer: peer.talk(peer.current() or peer.answered(), signal(peer))
 
 
@@ -217,7 +217,7 @@ def _ends_at_target(peer: Peer) -> Arrive | None:
     return Arrive(found.message, found.carrier, unheard=True)
 
 
-def _stray(name: str, clause: str, build: Build, feature: Feature | None = None) -> Hostile:
+def _stray(name: str, clause: str, build: ActionFactory, feature: Feature | None = None) -> Hostile:
     return Hostile(name, Event.STRAY, clause, build, feature)
 
 

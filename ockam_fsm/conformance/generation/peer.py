@@ -192,7 +192,7 @@ class Peer:
         return self.say(link.inner, signal, (HOP, link.route[-1] if link.route else local("peer/0")))
 
 
-Build: TypeAlias = Callable[[Peer], PeerAction | None]
+ActionFactory: TypeAlias = Callable[[Peer], PeerAction | None]
 
 
 @dataclass(frozen=True)
@@ -202,4 +202,4 @@ class Stimulus:
     name: str
     event: Event | None
     clause: str
-    build: Build
+    build: ActionFactory

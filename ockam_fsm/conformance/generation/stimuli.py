@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ockam_fsm.conformance.generation.peer import Arrive, AtOnce, Build, Do, Peer, Stimulus, Wait
+from ockam_fsm.conformance.generation.peer import ActionFactory, Arrive, AtOnce, Do, Peer, Stimulus, Wait
 from ockam_fsm.conformance.reference.instrumentation import PEER_HANDSHAKE
 from ockam_fsm.conformance.target import (
     BEYOND,
@@ -208,19 +208,19 @@ def _data_beyond(peer: Peer) -> Arrive | None:
     return peer.say(link.inner, Data(peer.label("d")), (HOP, link.route[-1]), (BEYOND,))
 
 
-def _of_attempt(signal: Signal) -> Build:
+def _of_attempt(signal: Signal) -> ActionFactory:
     return lambda peer: peer.talk(peer.own_attempt(), signal)
 
 
-def _of_current(signal: Signal) -> Build:
+def _of_current(signal: Signal) -> ActionFactory:
     return lambda peer: peer.talk(peer.current(), signal)
 
 
-def _confirming(signal: Signal) -> Build:
+def _confirming(signal: Signal) -> ActionFactory:
     return lambda peer: peer.talk(peer.answered(), signal)
 
 
-def _closing(link_of: Callable[[Peer], Link | None]) -> Build:
+def _closing(link_of: Callable[[Peer], Link | None]) -> ActionFactory:
     return lambda peer: peer.talk(link_of(peer), peer.close_in(link_of(peer)))
 
 
@@ -244,7 +244,7 @@ def _response(peer: Peer) -> Arrive | None:
 # Orders and time ------------------------------------------------------------------------------------------------------
 
 
-def _order(what: Ordered) -> Build:
+def _order(what: Ordered) -> ActionFactory:
     return lambda peer: Do(Order(what))
 
 
@@ -266,7 +266,7 @@ def _withdraw(peer: Peer) -> Do | None:
     return None
 
 
-def _then_closed(name: str, build: Build) -> Stimulus:
+def _then_closed(name: str, build: ActionFactory) -> Stimulus:
     """A failure, and a close by the application in the same moment, before the end closes by itself. Only for transient
     sessions, since a persistent one may have sent a hello by then; and only for one session, since a host would give
     the order to another responder."""

@@ -18,7 +18,7 @@ from ockam_fsm.conformance.inprocess.runner import Effort, Judge
 from ockam_fsm.conformance.pipe import Program
 from ockam_fsm.conformance.report.clauses import CLAUSES
 from ockam_fsm.conformance.report.report import Report
-from ockam_fsm.conformance.target import EndpointUnderTest, Make
+from ockam_fsm.conformance.target import EndpointUnderTest, TargetFactory
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
 from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Profile
@@ -29,7 +29,7 @@ USUAL = Effort()
 
 
 def check_initiator(
-    make: Make,
+    make: TargetFactory,
     kinds: Iterable[SessionType] = TYPES,
     profile: Profile = GENERATION,
     effort: Effort = USUAL,
@@ -40,7 +40,7 @@ def check_initiator(
 
 
 def check_responder(
-    make: Make,
+    make: TargetFactory,
     kinds: Iterable[SessionType] = TYPES,
     profile: Profile = GENERATION,
     effort: Effort = USUAL,
@@ -65,8 +65,8 @@ def check_program(
 
 
 def check_pair(
-    make_initiator: Make,
-    make_responder: Make,
+    make_initiator: TargetFactory,
+    make_responder: TargetFactory,
     kinds: Iterable[SessionType] = TYPES,
     profile: Profile = GENERATION,
     effort: Effort = USUAL,
@@ -90,7 +90,9 @@ def check_pair(
     return report(target, judges)
 
 
-def _judges(make: Make, kinds: Iterable[SessionType], role: Role, profile: Profile, effort: Effort) -> list[Judge]:
+def _judges(
+    make: TargetFactory, kinds: Iterable[SessionType], role: Role, profile: Profile, effort: Effort
+) -> list[Judge]:
     return [Judge(one, make, effort) for kind in _spoken(kinds, profile) for one in declarations(kind, role, profile)]
 
 
@@ -126,7 +128,9 @@ def report(target: str, judges: Sequence[Judge]) -> Report:
     return Report(target, findings, not_judged, made=utc_minute())
 
 
-def again(make: Make, kind: str, role: str, profile: str, stimuli: Sequence[str], *, restarted: bool = False) -> str:
+def again(
+    make: TargetFactory, kind: str, role: str, profile: str, stimuli: Sequence[str], *, restarted: bool = False
+) -> str:
     """Repeat a reproduction, as the program in a report does. Return the differences as text."""
     found = next(one for one in TYPES if one.name == kind)
     new = EndpointUnderTest(found, Role[role], PROFILES[profile])

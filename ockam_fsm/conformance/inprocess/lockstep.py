@@ -10,7 +10,7 @@ from ockam_fsm.conformance.generation.peer import Arrive, AtOnce, Do, PeerAction
 from ockam_fsm.conformance.oracle.comparison import LOST, RAISED, REFUSED, Difference
 from ockam_fsm.conformance.oracle.oracle import Oracle
 from ockam_fsm.conformance.reference.instrumentation import read
-from ockam_fsm.conformance.target import EndpointUnderTest, Make, Output, TargetLost
+from ockam_fsm.conformance.target import EndpointUnderTest, Output, TargetFactory, TargetLost
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Address, Message
@@ -26,7 +26,9 @@ class Lockstep(Oracle):
     """One run of a target with its reference. `used`: the addresses that the target has used in other runs. `calls`:
     the calls of the target, for the watchdog."""
 
-    def __init__(self, endpoint: EndpointUnderTest, make: Make, used: dict[Address, None], calls: Calls) -> None:
+    def __init__(
+        self, endpoint: EndpointUnderTest, make: TargetFactory, used: dict[Address, None], calls: Calls
+    ) -> None:
         self.calls = calls
         with calls:
             self.target = make(endpoint)

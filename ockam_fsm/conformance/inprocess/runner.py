@@ -23,7 +23,7 @@ from ockam_fsm.conformance.oracle.attribution import about, clause_of, severity_
 from ockam_fsm.conformance.oracle.comparison import LOST
 from ockam_fsm.conformance.oracle.oracle import Stepped
 from ockam_fsm.conformance.report.findings import Finding, Severity, Verdict
-from ockam_fsm.conformance.target import EndpointUnderTest, Feature, Make, TargetLost, Unsupported
+from ockam_fsm.conformance.target import EndpointUnderTest, Feature, TargetFactory, TargetLost, Unsupported
 from ockam_fsm.runtime.encoding.message import Address
 from ockam_fsm.tools.watchdog import Calls
 
@@ -59,7 +59,7 @@ class Judge:
     """The findings about one kind of end, and the runs that make them. `calls`: of the target, for the watchdog."""
 
     endpoint: EndpointUnderTest
-    make: Make
+    make: TargetFactory
     effort: Effort
     findings: list[Finding] = field(default_factory=list)
     about: dict[str, int] = field(default_factory=dict)

@@ -30,7 +30,7 @@ from ockam_fsm.conformance.inprocess.chart import reproduction
 from ockam_fsm.conformance.inprocess.lockstep import Lockstep
 from ockam_fsm.conformance.oracle.attribution import clause_of
 from ockam_fsm.conformance.report.clauses import BY_ID
-from ockam_fsm.conformance.target import EndpointUnderTest, Make
+from ockam_fsm.conformance.target import EndpointUnderTest, TargetFactory
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
 from ockam_fsm.machines.vocabulary import Role, SessionType
@@ -48,7 +48,7 @@ NO_HYPOTHESIS = "Hypothesis is not installed: pip install 'ockam-fsm[conformance
 
 
 def stateful(
-    make: Make,
+    make: TargetFactory,
     kind: SessionType | str = EXPLICIT_TRANSIENT,
     role: Role | str = Role.INITIATOR,
     profile: Profile | str = GENERATION,
@@ -91,7 +91,7 @@ def stateful(
 
 
 def sequences(
-    make: Make,
+    make: TargetFactory,
     kind: SessionType | str = EXPLICIT_TRANSIENT,
     role: Role | str = Role.INITIATOR,
     profile: Profile | str = GENERATION,
@@ -105,11 +105,11 @@ def sequences(
     return strategies.lists(strategies.sampled_from(names))
 
 
-def _stimuli(endpoint: EndpointUnderTest, make: Make) -> tuple[Stimulus, ...]:
+def _stimuli(endpoint: EndpointUnderTest, make: TargetFactory) -> tuple[Stimulus, ...]:
     return (*stimuli_of(endpoint.settings.events), *HOSTS, *hostile_to(make(endpoint).features))
 
 
-def _ways(endpoint: EndpointUnderTest, make: Make) -> list[Word]:
+def _ways(endpoint: EndpointUnderTest, make: TargetFactory) -> list[Word]:
     """Test sequences to the states of the table, the shortest first, since Hypothesis shrinks to the first."""
     ways = {one.way for one in input_sequences(endpoint, make(endpoint).features, thorough=False)} | {()}
     return sorted((way for way in ways if len(way) <= MOST_WORDS), key=lambda way: (len(way), way))

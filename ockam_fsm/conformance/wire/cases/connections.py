@@ -28,7 +28,7 @@ CASES: list[Case] = []
 ROBUSTNESS, LIVENESS, SAFETY, LEAK = Severity.ROBUSTNESS, Severity.LIVENESS, Severity.SAFETY, Severity.LEAK
 VERSION_SECONDS = 5.0
 """Clause 14.1: how long a connection may stay without a version byte."""
-Make: TypeAlias = Callable[[bytes, bytes, bytes], bytes]
+EncodeMalformed: TypeAlias = Callable[[bytes, bytes, bytes], bytes]
 """Returns a message body made of an encoded onward route, return route and payload."""
 
 
@@ -117,7 +117,7 @@ async def frames_in_pieces(context: CaseContext) -> str:
     return "replies to a frame sent byte by byte and to three sent together"
 
 
-READABLE: dict[str, Make] = {
+READABLE: dict[str, EncodeMalformed] = {
     "3 elements": lambda onward, back, data: b"\x83" + onward + back + data,
     "indefinite arrays": lambda onward, back, data: b"\x9f\x9f" + onward[1:] + b"\xff" + back + data + b"\xf6\xff",
     "a chunked byte string": lambda onward, back, data: b"\x84" + onward + back + b"\x5f" + data + b"\xff\xf6",
@@ -127,7 +127,7 @@ READABLE: dict[str, Make] = {
 }
 """Forms that a node has to accept (clause 14.1, *In*)."""
 
-UNREADABLE: dict[str, Make] = {
+UNREADABLE: dict[str, EncodeMalformed] = {
     "text in place of bytes": lambda onward, back, data: b"\x84" + onward + back + b"\x61x\xf6",
     "a map": lambda onward, back, data: b"\xa0",
     "a tag": lambda onward, back, data: b"\xc0\x84" + onward + back + data + b"\xf6",
