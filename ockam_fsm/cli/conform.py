@@ -25,7 +25,7 @@ from ockam_fsm.kernel.files import read_whole, write_whole
 if TYPE_CHECKING:
     from ockam_fsm.conformance.report.findings import Expected
     from ockam_fsm.conformance.report.report import Report
-    from ockam_fsm.conformance.wire.case import Choice
+    from ockam_fsm.conformance.wire.case import CaseSelection
     from ockam_fsm.conformance.wire.harm import Restart
     from ockam_fsm.conformance.wire.target import NodeUnderTest
     from ockam_fsm.runtime.session.handshake import Profile
@@ -110,7 +110,7 @@ def conform(
     * `ockam-fsm conform --pipe "node adapter.js session.js"`
     """
     from ockam_fsm.cli.shared.deadly_cases import remembered
-    from ockam_fsm.conformance.wire.case import Choice
+    from ockam_fsm.conformance.wire.case import CaseSelection
     from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 
     if pipe and (target or spawner):
@@ -137,7 +137,7 @@ def conform(
         node_address, stream_index, pace, bool(session_type),
     )  # fmt: skip
     require_cases(node, [*(only or []), *(without or [])], role)
-    choice = Choice(tuple(only or ()), tuple(without or ()), remembered(node.name))
+    choice = CaseSelection(tuple(only or ()), tuple(without or ()), remembered(node.name))
     if role != "initiator":
         run_to_the_end(_judge_initiator(node, choice, expected, outputs, run, wait, role))
     else:
@@ -226,7 +226,7 @@ def _interrupts() -> Iterator[list[int]]:
 
 
 async def _judge(
-    node: NodeUnderTest, choice: Choice, expected: tuple[Expected, ...], outputs: _Outputs, restart: str
+    node: NodeUnderTest, choice: CaseSelection, expected: tuple[Expected, ...], outputs: _Outputs, restart: str
 ) -> int:
     async with AsyncExitStack() as stack:
         starts = (await stack.enter_async_context(Restarter(restart))).restart if restart else None
@@ -234,7 +234,7 @@ async def _judge(
 
 
 async def _judge_node(
-    node: NodeUnderTest, choice: Choice, expected: tuple[Expected, ...], outputs: _Outputs, restart: str,
+    node: NodeUnderTest, choice: CaseSelection, expected: tuple[Expected, ...], outputs: _Outputs, restart: str,
     starts: Restart | None,
 ) -> int:  # fmt: skip
     from ockam_fsm.cli.shared.deadly_cases import remember
@@ -257,7 +257,7 @@ async def _judge_node(
 
 async def _judge_initiator(
     node: NodeUnderTest,
-    choice: Choice,
+    choice: CaseSelection,
     expected: tuple[Expected, ...],
     outputs: _Outputs,
     run: str,
@@ -397,7 +397,7 @@ def expected_deviations(path: Path | None) -> tuple[Expected, ...]:
 def require_cases(node: NodeUnderTest, only: Iterable[str], role: str) -> None:
     from ockam_fsm.conformance.wire import initiator_kit, kit
 
-    cases = kit.chosen(node) if role == "initiator" else initiator_kit.chosen(node, role=role)
+    cases = kit.selected_cases(node) if role == "initiator" else initiator_kit.selected_cases(node, role=role)
     known = [one.name for one in cases]
     for name in only:
         if name not in known:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ockam_fsm.conformance.report.report import Report
-from ockam_fsm.conformance.wire.case import Choice
+from ockam_fsm.conformance.wire.case import CaseSelection
 from ockam_fsm.conformance.wire.kit import Kit
 from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import (
@@ -77,7 +77,9 @@ def judged(targets: Mapping[str, tuple[NodeUnderTest, tuple[str, ...]]], at_once
 
         async def one(node: NodeUnderTest, only: tuple[str, ...]) -> Report:
             async with room:
-                return await Kit(node, "ockam-fsm conform", lambda done, total, name: None, Choice(tuple(only))).judge()
+                return await Kit(
+                    node, "ockam-fsm conform", lambda done, total, name: None, CaseSelection(tuple(only))
+                ).judge()
 
         reports = await asyncio.gather(*(one(*pair) for pair in targets.values()))
         return dict(zip(targets, reports, strict=True))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ockam_fsm.conformance.report.report import Report
-from ockam_fsm.conformance.wire.case import Choice
-from ockam_fsm.conformance.wire.kit import Kit, chosen
+from ockam_fsm.conformance.wire.case import CaseSelection
+from ockam_fsm.conformance.wire.kit import Kit, selected_cases
 from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, SessionMachine
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
@@ -62,8 +62,8 @@ async def judged_by_rows(wanted: SessionConfig, *only: str, declared: frozenset[
             await node.listen(), "spawner", "echo", "", GENERATION, wanted.session_type, wanted.durations, declared,
             pace=Pace(1.0),
         )  # fmt: skip
-        rows = [one.name for one in chosen(target) if one.name.startswith("row-")]
-        choice = Choice(tuple(only or rows))
+        rows = [one.name for one in selected_cases(target) if one.name.startswith("row-")]
+        choice = CaseSelection(tuple(only or rows))
         report = await Kit(target, "ockam-fsm conform", lambda done, total, name: None, choice).judge()
         await node.abort()
     return report

@@ -9,8 +9,8 @@ import pytest
 
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
-from ockam_fsm.conformance.wire.case import Choice
-from ockam_fsm.conformance.wire.kit import Kit, chosen
+from ockam_fsm.conformance.wire.case import CaseSelection
+from ockam_fsm.conformance.wire.kit import Kit, selected_cases
 from ockam_fsm.conformance.wire.runner import ENDED
 from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.net.event_loop import run
@@ -92,7 +92,7 @@ def judged(serve: Serve, profile: str = "ockam", *only: str, run_seconds: float 
         target = NodeUnderTest(where, "spawner", "echo", "stream", PROFILES[profile], stream_index="stream_index",
                                pace=Pace(0.2, run_seconds=run_seconds))  # fmt: skip
         async with asyncio.timeout(60.0):
-            report = await Kit(target, "conform", lambda done, total, name: None, Choice(tuple(only))).judge()
+            report = await Kit(target, "conform", lambda done, total, name: None, CaseSelection(tuple(only))).judge()
         server.close()
         await asyncio.sleep(0)
         return report
@@ -137,7 +137,7 @@ def test_findings_before_an_early_end_are_kept() -> None:
     assert set(verdicts.values()) <= {Verdict.PASS, Verdict.NOT_APPLICABLE}
     assert len(verdicts) == 3 + 1
     assert verdicts["writes"] is Verdict.PASS
-    every = {one.name for one in chosen(NodeUnderTest("", "session_spawner"))}
+    every = {one.name for one in selected_cases(NodeUnderTest("", "session_spawner"))}
     assert {one.case for one in report.findings} == every | {"writes"}
     assert report.exit_code == 2
 

@@ -13,7 +13,7 @@ import pytest
 from ockam_fsm.cli.shared.restarter import Restarter
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
-from ockam_fsm.conformance.wire.case import Choice
+from ockam_fsm.conformance.wire.case import CaseSelection
 from ockam_fsm.conformance.wire.kit import Kit
 from ockam_fsm.conformance.wire.preflight import is_there
 from ockam_fsm.conformance.wire.target import Pace
@@ -97,7 +97,7 @@ async def restarted(
 
     async with Restarter(command) as restarter:
         assert await is_there(node, restarter.restart)
-        kit = Kit(node, "conform", progress, Choice(tuple(only), last=tuple(last)), restarter.restart)
+        kit = Kit(node, "conform", progress, CaseSelection(tuple(only), last=tuple(last)), restarter.restart)
         return await kit.judge(), kit
 
 
@@ -109,7 +109,7 @@ def test_a_case_may_be_left_out() -> None:
         async def main() -> Report:
             return await Kit(node, "conform", lambda done, total, name: None, choice).judge()
 
-        choice = Choice((KILLER, *INNOCENT), (KILLER,))
+        choice = CaseSelection((KILLER, *INNOCENT), (KILLER,))
         report = run(main(), fast=False)
     assert verdicts(report, KILLER) == set()
     assert failures(report) == set()
@@ -128,7 +128,7 @@ async def slow_node(patience: float, delay: float, *only: str) -> Report:
         node.node.receive = later  # type: ignore[method-assign]
         wanted = replace(target(await node.listen(), "ockam"), capacity=None, pace=Pace(patience))
         node.spawner(wanted.spawner, wanted.session_type, handler=echo, durations=wanted.durations)
-        return await Kit(wanted, "conform", lambda done, total, name: None, Choice(only)).judge()
+        return await Kit(wanted, "conform", lambda done, total, name: None, CaseSelection(only)).judge()
 
 
 @pytest.mark.slow
@@ -151,7 +151,7 @@ def test_a_blocked_node_is_one_failure(at_once: bool, seconds: float, clause: st
             wanted = replace(target(await node.listen(), "ockam"), capacity=None, pace=Pace(0.3))
             node.spawner(wanted.spawner, wanted.session_type, handler=echo, durations=wanted.durations)
             holds_up(node, at_once, seconds)
-            choice = Choice(("unreachable-destination",))
+            choice = CaseSelection(("unreachable-destination",))
             return await Kit(wanted, "conform", lambda done, total, name: None, choice).judge()
 
     report = run(main(), fast=False)

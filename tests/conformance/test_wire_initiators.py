@@ -14,7 +14,7 @@ import pytest
 
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
-from ockam_fsm.conformance.wire.case import Choice
+from ockam_fsm.conformance.wire.case import CaseSelection
 from ockam_fsm.conformance.wire.initiator_kit import NOT_JUDGED, InitiatorKit
 from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
@@ -146,7 +146,7 @@ async def one(defect: Defect, given: Orders, declared: bool) -> Report:
     order = {"defect": defect.name, "route": f"tcp://{listener.where}/door", "listen": there}
     only = mutants[defect.name][0] if defect.name in mutants else ()
     kit = InitiatorKit(
-        node, "ockam-fsm conform", lambda done, total, name: None, partial(given.tell, order), 20.0, Choice(only)
+        node, "ockam-fsm conform", lambda done, total, name: None, partial(given.tell, order), 20.0, CaseSelection(only)
     )
     return await kit.judge(listener)
 

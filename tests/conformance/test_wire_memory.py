@@ -16,7 +16,7 @@ from ockam_fsm.conformance.report.findings import REASON_CHARACTERS, Verdict
 from ockam_fsm.conformance.wire import case_context
 from ockam_fsm.conformance.wire.bystander import Bystander
 from ockam_fsm.conformance.wire.case_context import KitRun
-from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, chosen
+from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, selected_cases
 from ockam_fsm.conformance.wire.record import MAX_MEANING, CaseRecord
 from ockam_fsm.conformance.wire.runner import ENDED, OVER, Runner
 from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
@@ -102,7 +102,7 @@ def test_nothing_is_tried_when_the_time_is_over() -> None:
     async def main() -> list[str]:
         target = NodeUnderTest("127.0.0.1:1", "spawner", pace=Pace(run_seconds=-1.0))
         runner = Runner(KitRun(target), "conform")
-        await runner.attempt(chosen(target)[0], lambda: pytest.fail("it was tried"))
+        await runner.attempt(selected_cases(target)[0], lambda: pytest.fail("it was tried"))
         return [one.reason for one in runner.findings]
 
     assert run(main(), fast=False) == [OVER]

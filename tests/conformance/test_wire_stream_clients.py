@@ -9,9 +9,9 @@ import pytest
 
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
-from ockam_fsm.conformance.wire.case import Choice
+from ockam_fsm.conformance.wire.case import CaseSelection
 from ockam_fsm.conformance.wire.case_context import FLOOD
-from ockam_fsm.conformance.wire.initiator_kit import CASES, InitiatorKit, chosen
+from ockam_fsm.conformance.wire.initiator_kit import CASES, InitiatorKit, selected_cases
 from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.net.event_loop import run
@@ -62,7 +62,13 @@ async def judged(
                            stream_index="stream_index", pace=Pace(PATIENCE))  # fmt: skip
     async with begun(defect.run, f"tcp://{listener.where}/stream") as client:
         kit = InitiatorKit(
-            target, "conform", lambda done, total, name: None, client.begin, wait_seconds, Choice(tuple(only)), "stream"
+            target,
+            "conform",
+            lambda done, total, name: None,
+            client.begin,
+            wait_seconds,
+            CaseSelection(tuple(only)),
+            "stream",
         )
         return await kit.judge(listener)
 
@@ -129,7 +135,7 @@ def test_a_run_ends_although_a_client_requests_too_much(
 def test_ours_passes_everything(client: PublisherDefect | ConsumerDefect) -> None:
     report = run(judged(client), fast=False)
     profile = GENERATION if client in PUBLISHERS else OCKAM
-    wanted = {one.name for one in chosen(NodeUnderTest("", "stream", profile=profile), role="stream")}
+    wanted = {one.name for one in selected_cases(NodeUnderTest("", "stream", profile=profile), role="stream")}
     found = {one.case: one.verdict for one in report.findings if one.case in wanted}
     reasons = [(one.case, one.reason) for one in report.findings if one.verdict is not Verdict.PASS]
     if client is CONSUMERS[0]:

@@ -9,7 +9,7 @@ import pytest
 
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
-from ockam_fsm.conformance.wire.case import Choice
+from ockam_fsm.conformance.wire.case import CaseSelection
 from ockam_fsm.conformance.wire.kit import STREAM_CASES, Kit
 from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
@@ -73,7 +73,7 @@ async def judged(defect: Defect, only: Iterable[str], *, declared: bool = True) 
         stream, index = ("stream", "stream_index") if declared else ("", "")
         target = NodeUnderTest(where, "generation", "echo", stream, stream_index=index, profile=GENERATION,
                                session_type=EXPLICIT_PERSISTENT_ONE_SIDED, pace=Pace(PATIENCE, 0.01))  # fmt: skip
-        return await Kit(target, "conform", lambda done, total, name: None, Choice(tuple(only))).judge()
+        return await Kit(target, "conform", lambda done, total, name: None, CaseSelection(tuple(only))).judge()
 
 
 def found(report: Report) -> dict[str, Verdict]:
@@ -139,7 +139,7 @@ def test_profile_ockam_has_no_publishers_but_all_the_rest() -> None:
             target = NodeUnderTest(
                 where, "ockam", "echo", "stream", OCKAM, EXPLICIT_TRANSIENT, stream_index="stream_index"
             )
-            return await Kit(target, "conform", lambda done, total, name: None, Choice(tuple(NAMES))).judge()
+            return await Kit(target, "conform", lambda done, total, name: None, CaseSelection(tuple(NAMES))).judge()
 
     report = run(main(), fast=False)
     assert found(report) == {name: Verdict.PASS for name in NAMES if name.startswith("stream")}

@@ -11,7 +11,7 @@ from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import Case
 from ockam_fsm.conformance.wire.case_context import Wire
-from ockam_fsm.conformance.wire.kit import chosen
+from ockam_fsm.conformance.wire.kit import selected_cases
 from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
@@ -44,7 +44,7 @@ NOT_BY_WIRE = {
 
 def rows_of(kind: SessionType) -> list[Case]:
     target = NodeUnderTest("", "spawner", profile=GENERATION, session_type=kind)
-    return [one for one in chosen(target) if one.name.startswith("row-")]
+    return [one for one in selected_cases(target) if one.name.startswith("row-")]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in TYPES if kind.renegotiation is not Renegotiation.TWO_SIDED], ids=str)
@@ -64,7 +64,9 @@ def test_a_case_has_a_name_of_its_own(kind: SessionType) -> None:
 
 def test_types_without_a_table_to_compare_with_have_no_case() -> None:
     assert rows_of(EXPLICIT_PERSISTENT_TWO_SIDED) == []
-    assert not [one for one in chosen(NodeUnderTest("", "spawner", profile=OCKAM)) if one.name.startswith("row-")]
+    assert not [
+        one for one in selected_cases(NodeUnderTest("", "spawner", profile=OCKAM)) if one.name.startswith("row-")
+    ]
 
 
 def test_time_is_not_judged_where_none_is_declared_and_nothing_without_an_echo_worker() -> None:

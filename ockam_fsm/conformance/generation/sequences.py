@@ -21,7 +21,7 @@ from ockam_fsm.conformance.generation.stimuli import ELAPSE, HOSTS, MOMENT, NOT_
 from ockam_fsm.conformance.target import EndpointUnderTest, Feature
 from ockam_fsm.machines.vocabulary import Role
 
-Response: TypeAlias = tuple[Answered, ...]
+OutputWord: TypeAlias = tuple[Answered, ...]
 
 WAIT: Word = (NOT_YET.name, ELAPSE.name)
 _PROBES: Word = ("data in an ended generation", "data in the generation before")
@@ -40,7 +40,7 @@ class InputSequence(NamedTuple):
         return (*self.way, *self.tried, *self.tail)
 
 
-def response(automaton: Automaton, state: int, word: Sequence[str]) -> Response:
+def response(automaton: Automaton, state: int, word: Sequence[str]) -> OutputWord:
     """The outputs of the automaton for a word; impossible inputs have none and no effect."""
     answers = []
     for name in word:
@@ -81,9 +81,9 @@ def identifiers(endpoint: EndpointUnderTest) -> tuple[tuple[Word, ...], ...]:
         return ((),) * len(automaton.words)
     words = characterising(automaton)
     all_states = (1 << len(automaton.words)) - 1
-    groups: list[dict[Response, int]] = []
+    groups: list[dict[OutputWord, int]] = []
     for word in words:
-        group: dict[Response, int] = {}
+        group: dict[OutputWord, int] = {}
         for state in range(len(automaton.words)):
             answer = response(automaton, state, word)
             group[answer] = group.get(answer, 0) | 1 << state

@@ -34,7 +34,7 @@ RESTARTS = ("restart with its state", "restart without its state")
 
 
 @dataclass
-class End:
+class JudgedEnd:
     """One of the two ends. `inbox`: the messages in flight to it."""
 
     judge: Judge
@@ -90,9 +90,9 @@ class PairOfJudges:
         for end in self._ends(burst):
             end.judge.settle(end.lockstep.steps)
 
-    def _ends(self, burst: bytes) -> Sequence[End]:
+    def _ends(self, burst: bytes) -> Sequence[JudgedEnd]:
         started = [(judge, judge.start(judge.endpoint)) for judge in self.judges if not self._stopped]
-        ends = [End(judge, lockstep) for judge, lockstep in started if lockstep is not None]
+        ends = [JudgedEnd(judge, lockstep) for judge, lockstep in started if lockstep is not None]
         if len(ends) == 2:
             PairRun(ends[0], ends[1]).go(burst)
         for end in ends:
@@ -103,7 +103,7 @@ class PairOfJudges:
 class PairRun:
     """One run of the two ends."""
 
-    def __init__(self, initiator: End, responder: End) -> None:
+    def __init__(self, initiator: JudgedEnd, responder: JudgedEnd) -> None:
         self.ends = (initiator, responder)
 
     def go(self, burst: bytes) -> None:
@@ -118,7 +118,7 @@ class PairRun:
         order = Order(Ordered.OPEN) if explicit else Order(Ordered.SEND, b"m0")
         self._step(self.ends[0], Stimulus(order.what.value, None, "2.2", lambda peer: Do(order)))
 
-    def _moves(self, end: End) -> Iterator[str | Stimulus]:
+    def _moves(self, end: JudgedEnd) -> Iterator[str | Stimulus]:
         """The possible steps of one end, in a fixed order."""
         yield from (DELIVER,) * 6
         yield from (DROP, DUPLICATE, REORDER, CORRUPT)
@@ -137,7 +137,7 @@ class PairRun:
             return self._restart(end, keeping=move == RESTARTS[0])
         return self._travel(end, move)
 
-    def _travel(self, end: End, fate: str) -> bool:
+    def _travel(self, end: JudgedEnd, fate: str) -> bool:
         if not end.inbox:
             return True
         message = end.inbox[-1 if fate == REORDER else 0]
@@ -150,7 +150,7 @@ class PairRun:
         mine = end.lockstep.in_our_words(message)
         return self._step(end, Stimulus(f"{fate} a message", None, "7.1", lambda peer: Arrive(mine)))
 
-    def _restart(self, end: End, *, keeping: bool) -> bool:
+    def _restart(self, end: JudgedEnd, *, keeping: bool) -> bool:
         """Replace the end by a new one, with its durable state or without it."""
         session, declared = end.lockstep.reference.session, end.judge.endpoint
         if session is None or not end.restartable or not declared.session_type.persistent:
@@ -165,7 +165,7 @@ class PairRun:
             return self._step(end, Stimulus("open", None, "2.2", lambda peer: Do(Order(Ordered.OPEN))))
         return True
 
-    def _step(self, end: End, stimulus: Stimulus) -> bool:
+    def _step(self, end: JudgedEnd, stimulus: Stimulus) -> bool:
         """Carry out a stimulus, put the messages that follow into the network, and answer requests."""
         if not end.lockstep.step(stimulus):
             return False
@@ -176,7 +176,7 @@ class PairRun:
         asked = [one for one in end.lockstep.outputs if isinstance(one, Deliver) and len(one.return_route) > 1]
         return all(self._answer(end, one) for one in asked)
 
-    def _answer(self, end: End, delivered: Deliver) -> bool:
+    def _answer(self, end: JudgedEnd, delivered: Deliver) -> bool:
         order = Order(Ordered.SEND, b"re:" + delivered.payload, delivered.return_route[1:])
         return self._step(end, Stimulus("answer a request", None, "7.3", lambda peer: Do(order)))
 

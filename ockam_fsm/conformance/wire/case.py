@@ -48,7 +48,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Choice:
+class CaseSelection:
     """A selection of cases by name. `only`: these (empty: all). `without`: not these. `last`: these at the end, since
     they have killed the node before."""
 
@@ -60,7 +60,7 @@ class Choice:
         return [one for one in cases if one.name not in self.without and (not self.only or one.name in self.only)]
 
 
-EVERYTHING = Choice()
+EVERYTHING = CaseSelection()
 
 
 def nothing_lacks(target: NodeUnderTest) -> str:

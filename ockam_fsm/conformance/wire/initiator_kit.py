@@ -12,7 +12,7 @@ from contextlib import suppress
 from ockam_fsm.conformance.report.clauses import BY_ID
 from ockam_fsm.conformance.report.findings import Expected, Verdict
 from ockam_fsm.conformance.report.report import Report
-from ockam_fsm.conformance.wire.case import EVERYTHING, Case, Choice
+from ockam_fsm.conformance.wire.case import EVERYTHING, Case, CaseSelection
 from ockam_fsm.conformance.wire.case_context import KitRun
 from ockam_fsm.conformance.wire.cases import (
     consuming,
@@ -23,7 +23,7 @@ from ockam_fsm.conformance.wire.cases import (
     publishing,
 )
 from ockam_fsm.conformance.wire.initiator_context import Begin, Ended, InitiatorContext, Watched, not_known
-from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, MOST_SILENT, NOT_ON_THE_WIRE, Progress
+from ockam_fsm.conformance.wire.kit import GRACE_SECONDS, MOST_SILENT, NOT_ON_THE_WIRE, ShowProgress
 from ockam_fsm.conformance.wire.runner import Runner
 from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.net.raw_peer import RawListener, at_most, now, pause
@@ -50,7 +50,7 @@ CASES: Mapping[str, Sequence[Case]] = {
 `ockam`."""
 
 
-def chosen(target: NodeUnderTest, choice: Choice = EVERYTHING, role: str = "responder") -> list[Case]:
+def selected_cases(target: NodeUnderTest, choice: CaseSelection = EVERYTHING, role: str = "responder") -> list[Case]:
     """The cases of the target's profile for a kit in this role, as selected by `choice`."""
     return choice.of(one for one in CASES[role] if target.profile.name in one.profiles)
 
@@ -59,13 +59,13 @@ class InitiatorKit:
     """One run. `begin` makes the node open a session; its hello may take `wait_seconds`."""
 
     def __init__(
-        self, target: NodeUnderTest, command: str, progress: Progress, begin: Begin, wait_seconds: float,
-        choice: Choice = EVERYTHING, role: str = "responder", ended: Ended = not_known,
+        self, target: NodeUnderTest, command: str, progress: ShowProgress, begin: Begin, wait_seconds: float,
+        choice: CaseSelection = EVERYTHING, role: str = "responder", ended: Ended = not_known,
     ) -> None:  # fmt: skip
         """`role`: the kit's, a key of `CASES`. `ended`: as in `InitiatorContext`."""
         self.target, self.role = target, role
         self.progress = progress
-        self.cases = chosen(target, choice, role)
+        self.cases = selected_cases(target, choice, role)
         self.run = KitRun(target)
         self.runner = Runner(self.run, command)
         self.begin, self.wait_seconds, self.ended = begin, wait_seconds, ended

@@ -17,7 +17,7 @@ from ockam_fsm.conformance.report.clauses import BY_ID
 from ockam_fsm.conformance.report.findings import Expected, Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.bystander import Bystander
-from ockam_fsm.conformance.wire.case import EVERYTHING, Case, Choice, Manner, no_spawner
+from ockam_fsm.conformance.wire.case import EVERYTHING, Case, CaseSelection, Manner, no_spawner
 from ockam_fsm.conformance.wire.case_context import (
     CaseContext,
     CaseOutcome,
@@ -51,7 +51,7 @@ from ockam_fsm.net.raw_peer import RawListener, at_most, beside, now, pause, tog
 from ockam_fsm.net.routes import tcp
 from ockam_fsm.tools.clock import utc_minute
 
-Progress = Callable[[int, int, str], None]
+ShowProgress = Callable[[int, int, str], None]
 """Reports the number of cases done, the number of all cases, and the name of the next one."""
 
 SESSION_CASES: Sequence[Case] = (*handshakes.CASES, *leaks.CASES, *generations.CASES, *timing.CASES)
@@ -94,7 +94,7 @@ NOT_JUDGED = {
 OTHER_PROFILE = "it does not apply to profile {}, to this session type or to the declared addresses"
 
 
-def chosen(target: NodeUnderTest, choice: Choice = EVERYTHING) -> list[Case]:
+def selected_cases(target: NodeUnderTest, choice: CaseSelection = EVERYTHING) -> list[Case]:
     """The cases of the target's profile, as selected by `choice`."""
     every = (*ALL_CASES, *table_cases.cases_of(target))
     return choice.of(one for one in every if target.profile.name in one.profiles)
@@ -104,12 +104,12 @@ class Kit:
     """One run against one target. `command`: see `Runner`. `restart`: starts the node again; None if the kit cannot."""
 
     def __init__(
-        self, target: NodeUnderTest, command: str, progress: Progress, choice: Choice = EVERYTHING,
+        self, target: NodeUnderTest, command: str, progress: ShowProgress, choice: CaseSelection = EVERYTHING,
         restart: Restart | None = None,
     ) -> None:  # fmt: skip
         self.target = target
         self.progress = progress
-        self.cases = chosen(target, choice)
+        self.cases = selected_cases(target, choice)
         self.deadly = [one for one in self.cases if one.name in choice.last]
         self.run = KitRun(target)
         self.pulse = StallDetector(self.run)

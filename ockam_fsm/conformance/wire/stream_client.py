@@ -213,7 +213,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Publisher:
+class KitPublisher:
     """A publisher's session with a partition (clause 12.10), under the identity `session_id`."""
 
     session: ClientSession
@@ -223,7 +223,7 @@ class Publisher:
         """Whether the answer has `resumed`: the stream has a record of this publisher."""
         return self.session.answer.resumed
 
-    async def again(self) -> Publisher:
+    async def again(self) -> KitPublisher:
         """Open the next generation of the same identity.
 
         Raises:
@@ -263,7 +263,7 @@ class Publisher:
                 raise Deviation(f"expected a confirmation of a publisher's push {number}; got {got}", "12.3")
 
 
-async def publisher(stream: Stream, partition: int | None = None) -> Publisher:
+async def publisher(stream: Stream, partition: int | None = None) -> KitPublisher:
     """Open a publisher's session as a new identity. `partition` None: the route names none.
 
     Raises:
@@ -274,7 +274,7 @@ async def publisher(stream: Stream, partition: int | None = None) -> Publisher:
     return await _opened(stream.wire, (local(target.stream), local(stream.name), *end), new_session_id(target.profile))
 
 
-async def _opened(wire: Wire, onward: Route, identity: bytes, number: int = 1) -> Publisher:
+async def _opened(wire: Wire, onward: Route, identity: bytes, number: int = 1) -> KitPublisher:
     attempt = hello(wire, session_id=identity, number=number, own_route=(), onward=onward)
     attempt.send(f"hello of a publisher, generation {number}")
-    return Publisher(await attempt.talk())
+    return KitPublisher(await attempt.talk())

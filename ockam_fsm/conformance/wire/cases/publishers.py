@@ -13,7 +13,15 @@ from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case import Case, Manner, case
 from ockam_fsm.conformance.wire.case_context import CaseContext, Deviation, payload
 from ockam_fsm.conformance.wire.cases.streams import no_stream
-from ockam_fsm.conformance.wire.stream_client import Publisher, Stream, created, needed, new_name, new_stream, publisher
+from ockam_fsm.conformance.wire.stream_client import (
+    KitPublisher,
+    Stream,
+    created,
+    needed,
+    new_name,
+    new_stream,
+    publisher,
+)
 
 CASES: list[Case] = []
 LIVENESS, SAFETY = Severity.LIVENESS, Severity.SAFETY
@@ -129,7 +137,7 @@ async def keeps(stream: Stream, wanted: list[bytes], after: str, clause: str = "
         raise Deviation(f"expected the stream to have {wanted} after {after}; got {kept}", clause)
 
 
-async def unheard(own: Publisher, number: int, data: bytes) -> None:
+async def unheard(own: KitPublisher, number: int, data: bytes) -> None:
     """Push under a number that is not the next one. Raises Deviation: it is confirmed."""
     if (reply := await own.confirmation(number, data, seconds=0.0)) is not None:
         raise Deviation(f"expected no confirmation of push {number}, which is not the next number; got {reply}")
