@@ -29,7 +29,7 @@ from ockam_fsm.storage.kafka_client import Client, ConfluentClient, Record, Tran
 from ockam_fsm.storage.kafka_log import KafkaLog, LogPlace
 from ockam_fsm.storage.kafka_names import KafkaNames
 from ockam_fsm.storage.outcomes import log_name, no_partition, no_stream, through_future
-from ockam_fsm.storage.worker import QUEUE_BYTES, QueuedCall, Worker
+from ockam_fsm.storage.worker import QUEUE_BYTES, QueuedCall, StorageThread
 
 Key: TypeAlias = tuple[str, str, int]
 TIMEOUT_SECONDS = 10.0
@@ -66,8 +66,8 @@ class KafkaStorage:
         self._max_message_bytes = max_message_bytes
         self._logs: dict[tuple[str, int], KafkaLog] = {}
         self._saved = _SavedIndexes(self._client, self._names)
-        self._admin: Worker[_Call] = Worker("kafka-admin", self._administer, queue_bytes)
-        self._saver: Worker[_Save] = Worker("kafka-saved", self._saved.perform, queue_bytes)
+        self._admin: StorageThread[_Call] = StorageThread("kafka-admin", self._administer, queue_bytes)
+        self._saver: StorageThread[_Save] = StorageThread("kafka-saved", self._saved.perform, queue_bytes)
 
     @through_future
     def create(self, stream: str, partitions: int) -> Future[int]:

@@ -37,7 +37,7 @@ from ockam_fsm.storage.kafka_client import (
     everything,
 )
 from ockam_fsm.storage.outcomes import completed, fenced, through_future, within
-from ockam_fsm.storage.worker import JOB_BYTES, QueuedCall, Worker
+from ockam_fsm.storage.worker import JOB_BYTES, QueuedCall, StorageThread
 
 PUBLISHER, NUMBER = "publisher", "number"
 CHECKPOINT_MESSAGES = 1000
@@ -81,8 +81,8 @@ class KafkaLog:
         except BaseException:
             self._producer.close()
             raise
-        self._writer: Worker[_Append] = Worker("kafka-writer", self._write, queue_bytes)
-        self._reader: Worker[_Read] = Worker("kafka-reader", self._read, queue_bytes)
+        self._writer: StorageThread[_Append] = StorageThread("kafka-writer", self._write, queue_bytes)
+        self._reader: StorageThread[_Read] = StorageThread("kafka-reader", self._read, queue_bytes)
         self._tail: _Tail | None = None
 
     # The interface ----------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from ockam_fsm.storage import arguments
 from ockam_fsm.storage.interface import Entry, Log, StorageError, StorageRefused, Stored
 from ockam_fsm.storage.outcomes import fenced, log_name, no_partition, no_stream, through_future, within
 from ockam_fsm.storage.sqlite_file import INDEX_BITS, connect, explained, opened
-from ockam_fsm.storage.worker import JOB_BYTES, QUEUE_BYTES, QueuedCall, Worker
+from ockam_fsm.storage.worker import JOB_BYTES, QUEUE_BYTES, QueuedCall, StorageThread
 
 T = TypeVar("T")
 BUSY_SECONDS = 5.0
@@ -58,8 +58,8 @@ class SqliteStorage:
         self._busy_seconds = busy_seconds
         self._writing: sqlite3.Connection | None = opened(self.path, busy_seconds)
         self._reading = connect(self.path, busy_seconds)
-        self._writer: Worker[_Append | _Call] = Worker("sqlite-writer", self._write, queue_bytes)
-        self._reader: Worker[_Call] = Worker("sqlite-reader", self._read, queue_bytes)
+        self._writer: StorageThread[_Append | _Call] = StorageThread("sqlite-writer", self._write, queue_bytes)
+        self._reader: StorageThread[_Call] = StorageThread("sqlite-reader", self._read, queue_bytes)
 
     def __repr__(self) -> str:
         return f"SqliteStorage({str(self.path)!r})"
@@ -156,7 +156,7 @@ class _SqliteLog:
     """An open log. Only the writer thread uses `end` and `failure`."""
 
     def __init__(
-        self, name: str, number: int, epoch: int, writer: Worker[_Append | _Call], reader: Worker[_Call]
+        self, name: str, number: int, epoch: int, writer: StorageThread[_Append | _Call], reader: StorageThread[_Call]
     ) -> None:
         self.name = name
         self.number = number

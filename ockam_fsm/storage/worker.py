@@ -44,7 +44,7 @@ class QueuedCall(Generic[T]):
 J = TypeVar("J", bound=QueuedCall[Any])
 
 
-class Worker(Generic[J]):
+class StorageThread(Generic[J]):
     """The thread and its queue."""
 
     def __init__(self, name: str, work: Callable[[Sequence[J]], None], queue_bytes: int = QUEUE_BYTES) -> None:

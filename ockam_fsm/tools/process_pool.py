@@ -41,7 +41,7 @@ class JobMessage(NamedTuple):
 Receive: TypeAlias = Callable[[JobMessage], None]
 
 
-class WorkerFailed(Error, RuntimeError):
+class PoolWorkerFailed(Error, RuntimeError):
     """A worker raised an exception, or ended without a result; the text has its traceback."""
 
 
@@ -126,9 +126,9 @@ def _received(worker: _Worker) -> JobMessage:
         kind, value = worker.pipe.recv()
     except EOFError:
         worker.process.join()
-        raise WorkerFailed(f"a worker process ended with exit code {worker.process.exitcode}") from None
+        raise PoolWorkerFailed(f"a worker process ended with exit code {worker.process.exitcode}") from None
     if kind == "failed":
-        raise WorkerFailed(value)
+        raise PoolWorkerFailed(value)
     return JobMessage(worker.index, kind == "done", value)
 
 

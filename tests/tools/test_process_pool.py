@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ockam_fsm.tools.process_pool import JobMessage, WorkerFailed, pool
+from ockam_fsm.tools.process_pool import JobMessage, PoolWorkerFailed, pool
 from tests.tools import pool_jobs
 
 pytestmark = pytest.mark.slow
@@ -36,12 +36,12 @@ def test_no_jobs_need_no_workers() -> None:
 
 
 def test_an_exception_in_a_worker_is_raised_with_its_traceback() -> None:
-    with pytest.raises(WorkerFailed, match=r"(?s)failing.*ZeroDivisionError"):
+    with pytest.raises(PoolWorkerFailed, match=r"(?s)failing.*ZeroDivisionError"):
         list(pool(pool_jobs.failing, [0], 1))
 
 
 def test_a_worker_that_dies_is_detected() -> None:
-    with pytest.raises(WorkerFailed, match="exit code 7"):
+    with pytest.raises(PoolWorkerFailed, match="exit code 7"):
         list(pool(pool_jobs.dying, [0], 1))
 
 
