@@ -19,7 +19,7 @@ UNLIMITED = "Unlimited"
 
 
 @dataclass(frozen=True)
-class Model:
+class TlaModel:
     """One model. `tables`, `limits` and `orders` are by role, `constants` by their names in the hand-written module;
     constants that a configuration cannot express are `definitions`.
 
@@ -42,7 +42,7 @@ class Model:
     refuted: bool = False
 
 
-def texts(model: Model, page: str) -> dict[str, str]:
+def texts(model: TlaModel, page: str) -> dict[str, str]:
     """Return file name -> text: the model, its configuration, and its wrong tables."""
     label = f"GENERATED from {page}; edit that"
     files = {
@@ -54,7 +54,7 @@ def texts(model: Model, page: str) -> dict[str, str]:
     return files
 
 
-def _module(model: Model) -> Iterator[str]:
+def _module(model: TlaModel) -> Iterator[str]:
     yield f" MODULE {model.name} ".center(WIDTH, "-")
     yield from comment(model.about)
     yield f"EXTENDS {model.extends}"
@@ -65,7 +65,7 @@ def _module(model: Model) -> Iterator[str]:
     yield "=" * WIDTH
 
 
-def _tables(model: Model) -> Iterator[str]:
+def _tables(model: TlaModel) -> Iterator[str]:
     for role, machine in model.tables.items():
         yield f"{role.capitalize()} == INSTANCE {module_name(machine.name)}"
     for role in model.tables:
@@ -84,7 +84,7 @@ def _record(fields: Mapping[str, object], broken: bool = False) -> str:
     return "[" + (",\n     " if broken else ", ").join(f"{name} |-> {value}" for name, value in fields.items()) + "]"
 
 
-def _configuration(model: Model) -> Iterator[str]:
+def _configuration(model: TlaModel) -> Iterator[str]:
     yield f"SPECIFICATION {model.specification}"
     yield "CONSTANTS"
     for role in model.tables:

@@ -66,7 +66,7 @@ class SeededEntropy:
 
 
 @dataclass
-class Link:
+class NetworkLink:
     """One direction of a connection. `arrival`: the arrival time of the last frame, which preserves the order."""
 
     node: SimulatedNode
@@ -85,7 +85,7 @@ class SimulatedNode:
         self.name = name
         self.start = start
         self.incarnation = 0
-        self.links: dict[Address, Link] = {}
+        self.links: dict[Address, NetworkLink] = {}
         self.timers: dict[WorkerTimer, int] = {}
         self.numbers: dict[bytes, int] = {}
         self.busy_until = 0.0
@@ -274,8 +274,8 @@ class SimulatedNetwork:
         if self._busy(peer, "connect", self._accept, node, incarnation, via, peer):
             return
         peer_via = peer.node.accepted()
-        node.links[via] = Link(node, peer, peer_via, self.now)
-        peer.links[peer_via] = Link(peer, node, via, self.now)
+        node.links[via] = NetworkLink(node, peer, peer_via, self.now)
+        peer.links[peer_via] = NetworkLink(peer, node, via, self.now)
         self._can_be_evicted(node, via)
         self._can_be_evicted(peer, peer_via)
         peer.run()
@@ -308,7 +308,7 @@ class SimulatedNetwork:
         else:
             self._write(link, command)
 
-    def _write(self, link: Link, command: Transmit) -> None:
+    def _write(self, link: NetworkLink, command: Transmit) -> None:
         fault = self.pick("drop", "corrupt", "duplicate", of=self._faults_of(link))
         if fault == "drop":
             self.taken("drop", command.message)
@@ -319,10 +319,10 @@ class SimulatedNetwork:
             if fault:
                 self._send(link, command.message)
 
-    def _faults_of(self, link: Link) -> Faults:
+    def _faults_of(self, link: NetworkLink) -> Faults:
         return self.faults if self.between is None else self.between(link.node.name, link.peer.name)
 
-    def _unheard(self, link: Link, command: Transmit) -> None:
+    def _unheard(self, link: NetworkLink, command: Transmit) -> None:
         """Lose a message to an end that no longer exists. Some time after the first one, the transport gives up."""
         self.taken("half-open", command.message)
         if not link.given_up:
@@ -330,7 +330,7 @@ class SimulatedNetwork:
             seconds = self.random.uniform(0.5, GIVE_UP_SECONDS)
             self.after(seconds, "reset", self._lost, link.node, link.node.incarnation, command.via, "half-open")
 
-    def _corrupt(self, link: Link, command: Transmit) -> None:
+    def _corrupt(self, link: NetworkLink, command: Transmit) -> None:
         self.taken("corrupt", command.message)
         if self.spoils_payload:
             message = command.message
@@ -338,7 +338,7 @@ class SimulatedNetwork:
         else:
             self.reset(link.node, command.via)
 
-    def _send(self, link: Link, message: Message) -> None:
+    def _send(self, link: NetworkLink, message: Message) -> None:
         arrival = max(link.arrival, self.now + LATENCY_SECONDS)
         fault = self.pick("reorder", "delay", of=self._faults_of(link))
         if fault == "reorder":
@@ -349,7 +349,7 @@ class SimulatedNetwork:
             link.arrival = arrival
         self.after(arrival - self.now, "frame", self._frame, link, link.peer.incarnation, message)
 
-    def _frame(self, link: Link, incarnation: int, message: Message) -> None:
+    def _frame(self, link: NetworkLink, incarnation: int, message: Message) -> None:
         peer = link.peer
         if link.peer_via not in peer.links or peer.incarnation != incarnation:
             self.taken("reset", message)

@@ -26,7 +26,7 @@ from ockam_fsm.runtime.node.commands import WorkerTimer
 from ockam_fsm.runtime.trace_recorder import MAX_LINE_BYTES, Facts, RecordedSession, header, line_of, recorded
 from ockam_fsm.simulation.layers import setup_of, simulation_of
 from ockam_fsm.simulation.monitors import Broken, WatchedSession
-from ockam_fsm.simulation.network import Link, SeededEntropy, SimulatedNetwork, SimulatedNode
+from ockam_fsm.simulation.network import NetworkLink, SeededEntropy, SimulatedNetwork, SimulatedNode
 from ockam_fsm.simulation.workload import Setup
 
 
@@ -65,13 +65,13 @@ class Tracing:
 
 
 def _node_of(arg: Any) -> SimulatedNode | None:
-    return arg.peer if isinstance(arg, Link) else arg if isinstance(arg, SimulatedNode) else None
+    return arg.peer if isinstance(arg, NetworkLink) else arg if isinstance(arg, SimulatedNode) else None
 
 
 def _text(arg: Any) -> str:
     if isinstance(arg, SimulatedNode):
         return arg.name
-    if isinstance(arg, Link):
+    if isinstance(arg, NetworkLink):
         return f"{arg.node.name} to {arg.peer.name} {arg.peer_via}"
     if isinstance(arg, Message):
         return f"{' '.join(map(str, arg.onward_route))} {arg.payload.hex()}"

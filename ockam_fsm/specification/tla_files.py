@@ -15,7 +15,7 @@ from ockam_fsm.machines import MACHINES
 from ockam_fsm.machines.vocabulary import Creation, Role
 from ockam_fsm.projections import tla, tla_model
 from ockam_fsm.projections.gallery import Catalogue
-from ockam_fsm.projections.tla_model import Model
+from ockam_fsm.projections.tla_model import TlaModel
 from ockam_fsm.safety.session_step import CLOSE, OPEN, RENEGOTIATE, REQUEST, SEND, STOP, WITHDRAW
 from ockam_fsm.specification.tlc_channel_model import TlcChannelModel, TlcChannelRecovery, tlc_channel_models
 from ockam_fsm.specification.tlc_models import TlcModel, tlc_models
@@ -55,7 +55,7 @@ def texts(book: Catalogue) -> dict[str, str]:
 
 
 @cache
-def models() -> tuple[Model, ...]:
+def models() -> tuple[TlaModel, ...]:
     """Return every model that TLC runs, in order."""
     return (
         *map(of_pair, tlc_models()),
@@ -93,7 +93,7 @@ def _extended(module: str) -> Iterator[tuple[str, str]]:
                     yield from _extended(text)
 
 
-def of_pair(one: TlcModel) -> Model:
+def of_pair(one: TlcModel) -> TlaModel:
     """Return the model of two ends. Every bound comes from the world."""
     config, kind = one.config, one.config.session_type
     bounds = {
@@ -107,7 +107,7 @@ def of_pair(one: TlcModel) -> Model:
         "Persistent": kind.persistent,
         "TwoSided": kind.renegotiated_by(Role.RESPONDER),
     }
-    return Model(
+    return TlaModel(
         name=f"MC{tla.module_name(one.name)}",
         about=one.about,
         extends="Recovery" if one.liveness else "Wrong" if one.wrong else "SessionProperties",
@@ -143,9 +143,9 @@ def _orders(world: World, role: str) -> dict[str, int]:
     return orders | {"RESTART": faults.get(RESTART_LOSING) or 0}
 
 
-def of_world(one: TlcWorldModel) -> Model:
+def of_world(one: TlcWorldModel) -> TlaModel:
     """Return the model of a world with its own module. Every bound comes from the world."""
-    return Model(
+    return TlaModel(
         name=f"MC{tla.module_name(one.name)}",
         about=one.about,
         extends=one.extends,
@@ -159,24 +159,24 @@ def of_world(one: TlcWorldModel) -> Model:
     )
 
 
-def of_channel(one: TlcChannelModel) -> Model:
+def of_channel(one: TlcChannelModel) -> TlaModel:
     """Return the model of a secure channel: a world with its own module, and the tables of a session."""
     return replace(of_world(one), orders={INITIATOR: one.orders}, **_ends(one.config))
 
 
-def _requests() -> Iterator[Model]:
+def _requests() -> Iterator[TlaModel]:
     """Yield the models of a synchronous request: one per policy of the caller, and two known-bad machines."""
     fails = {"Reissue": "FALSE", "Sendings": "2", "InFlight": "2"}
     invariants, temporal = ("S8_OneOutcome", "S18_TimerRunsWhilePending"), "R3_EveryRequestIsResolved"
     whole = (*REQUEST_STEPS, temporal)
     again = fails | {"Reissue": "TRUE", "Sendings": "3"}
     about = "a synchronous request that"
-    yield Model("MCRequestFails", f"{about} fails with its session", "Request", constants=fails,
-                invariants=invariants, properties=whole)  # fmt: skip
-    yield Model("MCRequestReissued", f"{about} is reissued after a failure", "Request", constants=again,
-                invariants=invariants, properties=whole)  # fmt: skip
-    yield Model("MCNoRequestTimer", "no-request-timer: a request would wait indefinitely for a response", "Request",
-                constants=fails, wrong=(("Timing", "Untimed"),), properties=(temporal,), refuted=True)  # fmt: skip
-    yield Model("MCLateResponseCounts", "late-response-counts: a request would have two outcomes", "Request",
-                constants=fails, wrong=(("Expire", "ExpireAndStay"),), invariants=invariants[:1],
-                refuted=True)  # fmt: skip
+    yield TlaModel("MCRequestFails", f"{about} fails with its session", "Request", constants=fails,
+                   invariants=invariants, properties=whole)  # fmt: skip
+    yield TlaModel("MCRequestReissued", f"{about} is reissued after a failure", "Request", constants=again,
+                   invariants=invariants, properties=whole)  # fmt: skip
+    yield TlaModel("MCNoRequestTimer", "no-request-timer: a request would wait indefinitely for a response", "Request",
+                   constants=fails, wrong=(("Timing", "Untimed"),), properties=(temporal,), refuted=True)  # fmt: skip
+    yield TlaModel("MCLateResponseCounts", "late-response-counts: a request would have two outcomes", "Request",
+                   constants=fails, wrong=(("Expire", "ExpireAndStay"),), invariants=invariants[:1],
+                   refuted=True)  # fmt: skip

@@ -101,11 +101,11 @@ def _judge(group: Sequence[TracedSession], root: Path) -> Iterator[Judged]:
         yield Judged(part.trace, part.session, unexplained)
 
 
-def _model(group: Sequence[TracedSession]) -> tla_model.Model:
+def _model(group: Sequence[TracedSession]) -> tla_model.TlaModel:
     settings = {role.name.lower(): group[0].header.settings[role] for role in (Role.INITIATOR, Role.RESPONDER)}
     nodes = frozenset(record.node for part in group for record in part.records)
     none = dict.fromkeys(("OPEN", "SEND", "REQUEST", "RENEGOTIATE", "CLOSE", "STOP", "RESTART"), 0)
-    return tla_model.Model(
+    return tla_model.TlaModel(
         name="MCTraces",
         about="traces",
         extends="SessionTrace",

@@ -12,7 +12,7 @@ from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED, table
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.projections.gallery import AnyMachine
 from ockam_fsm.projections.tla import WIDTH, comment, module_name, string, to_tla
-from ockam_fsm.projections.tla_model import Model, texts
+from ockam_fsm.projections.tla_model import TlaModel, texts
 from tests.projections.samples import ODD, PAGE
 
 OURS = pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
@@ -80,7 +80,7 @@ def test_strings_and_comments() -> None:
 
 def test_a_model_has_its_bounds_and_its_claims() -> None:
     machine = table(BOTH, Role.INITIATOR)
-    model = Model(
+    model = TlaModel(
         "MCToy", "a toy", "SessionProperties", tables={"initiator": machine}, limits={"initiator": {"attempts": None}},
         orders={"initiator": {"OPEN": 1}}, constants={"InFlight": "2"}, wrong=(("At", "OneAddress"),),
         invariants=("S7_EndsAgree",), properties=("S2_ClosedIsFinal",), variants=(machine,),
@@ -94,6 +94,6 @@ def test_a_model_has_its_bounds_and_its_claims() -> None:
 
 
 def test_a_model_without_tables_has_none() -> None:
-    files = texts(Model("MCBare", "bare", "Request", constants={"Reissue": "TRUE"}), PAGE)
+    files = texts(TlaModel("MCBare", "bare", "Request", constants={"Reissue": "TRUE"}), PAGE)
     assert "INSTANCE" not in files["MCBare.tla"]
     assert "INVARIANTS" not in files["MCBare.cfg"]

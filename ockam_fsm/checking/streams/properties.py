@@ -19,7 +19,7 @@ from ockam_fsm.checking.properties import (
 from ockam_fsm.checking.streams.consuming import PROCESSED, ConsumerEnd, IndexEnd
 from ockam_fsm.checking.streams.names import CONSUMER, INDEX, PUBLISHER, STREAM
 from ockam_fsm.checking.streams.publisher_actor import PublisherEnd
-from ockam_fsm.checking.streams.stream_actor import StreamEnd
+from ockam_fsm.checking.streams.stream_actor import StreamActorState
 from ockam_fsm.machines.consumer import ConsumerState
 from ockam_fsm.machines.publisher import PublisherState
 from ockam_fsm.machines.vocabulary import State
@@ -28,11 +28,11 @@ from ockam_fsm.runtime.stream.commands import StateLost
 # A publisher and its stream -------------------------------------------------------------------------------------------
 
 
-def confirmed_is_stored(publisher: PublisherEnd, stream: StreamEnd) -> bool:
+def confirmed_is_stored(publisher: PublisherEnd, stream: StreamActorState) -> bool:
     return {*publisher.confirmed} <= {one.data for one in stream.log.stored}
 
 
-def stored_once(publisher: PublisherEnd, stream: StreamEnd) -> bool:
+def stored_once(publisher: PublisherEnd, stream: StreamActorState) -> bool:
     """Return whether each message is stored once per identity, and once in all unless its publisher was notified of a
     lost record: it may then publish again under a new identity."""
     for_each_identity = Counter((one.publisher, one.data) for one in stream.log.stored)
@@ -42,13 +42,13 @@ def stored_once(publisher: PublisherEnd, stream: StreamEnd) -> bool:
     )
 
 
-def stored_in_order(stream: StreamEnd) -> bool:
+def stored_in_order(stream: StreamActorState) -> bool:
     publishers = {one.publisher for one in stream.log.stored}
     orders = [[int(one.data) for one in stream.log.stored if one.publisher == who] for who in publishers]
     return all(order == sorted(order) for order in orders)
 
 
-def loss_is_real(publisher: PublisherEnd, stream: StreamEnd) -> bool:
+def loss_is_real(publisher: PublisherEnd, stream: StreamActorState) -> bool:
     return stream.forgot or not any(one.publisher in publisher.notified for one in stream.log.stored)
 
 
@@ -67,7 +67,7 @@ def confirmed_after_renegotiation(publisher: PublisherEnd) -> bool:
     return session.seen[0] > 1 and bool(publisher.confirmed)
 
 
-def stored_unprocessed(stream: StreamEnd, consumer: ConsumerEnd) -> bool:
+def stored_unprocessed(stream: StreamActorState, consumer: ConsumerEnd) -> bool:
     return not all_processed(stream, consumer)
 
 
@@ -78,7 +78,7 @@ def state_loss_is_reported(step: Step) -> bool:
 # A consumer, the index worker and the stream --------------------------------------------------------------------------
 
 
-def index_passes_only_processed(stream: StreamEnd, index: IndexEnd, consumer: ConsumerEnd) -> bool:
+def index_passes_only_processed(stream: StreamActorState, index: IndexEnd, consumer: ConsumerEnd) -> bool:
     passed = range(min(index.saved or 0, len(stream.log.stored)))
     return {*passed} <= {*consumer.processed, *consumer.buried}
 
@@ -104,7 +104,7 @@ def processed_again(step: Step) -> bool:
     return step.actor == CONSUMER and PROCESSED in step.records and step.before.processed == step.after.processed
 
 
-def all_processed(stream: StreamEnd, consumer: ConsumerEnd) -> bool:
+def all_processed(stream: StreamActorState, consumer: ConsumerEnd) -> bool:
     return {*range(len(stream.log.stored))} <= {*consumer.processed, *consumer.buried}
 
 

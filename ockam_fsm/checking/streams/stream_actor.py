@@ -61,7 +61,7 @@ class LogImage(NamedTuple):
     writer: int = 0
 
 
-class StreamEnd(NamedTuple):
+class StreamActorState(NamedTuple):
     """The state of the stream's actor. A ghost: whether the log `forgot` records."""
 
     worker: StreamImage = StreamImage()
@@ -87,13 +87,13 @@ class StreamActor:
     name: str = STREAM
     peer: str = PUBLISHER
 
-    def start(self, out: Outbox) -> StreamEnd:
+    def start(self, out: Outbox) -> StreamActorState:
         stored = tuple(InLog(PLAIN, 0, str(number + 1).encode()) for number in range(self.stored))
-        run = _StreamRun(self, StreamEnd(log=LogImage(stored)), out)
+        run = _StreamRun(self, StreamActorState(log=LogImage(stored)), out)
         run.start()
         return run.end()
 
-    def handle(self, end: StreamEnd, event: Event, out: Outbox) -> StreamEnd:
+    def handle(self, end: StreamActorState, event: Event, out: Outbox) -> StreamActorState:
         if event == Fault(RESTART):
             out.cancel_all_timers()
             again = end._replace(worker=StreamImage(), sessions=(), incarnation=end.incarnation + 1)
@@ -179,13 +179,13 @@ class Storing:
 class _StreamRun(Storing):
     """The handling of one event of the stream."""
 
-    def __init__(self, actor: StreamActor, end: StreamEnd, out: Outbox) -> None:
+    def __init__(self, actor: StreamActor, end: StreamActorState, out: Outbox) -> None:
         super().__init__(actor.config, end.worker, end.log, out)
         self.actor, self.before = actor, end
         self.forgot = end.forgot
         self.host = self._host(end.spawned, end.sessions)
 
-    def end(self) -> StreamEnd:
+    def end(self) -> StreamActorState:
         images = tuple((key, stripped(image)) for key, image in self.host.snapshot().sessions)
         return self.before._replace(worker=self.worker.image(), sessions=images, log=self.log.snapshot(),
                                     spawned=self.host.spawned, forgot=self.forgot)  # fmt: skip
