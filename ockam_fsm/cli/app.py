@@ -33,7 +33,7 @@ from rich.segment import Segment
 from rich.text import Text
 from typer.core import TyperCommand, TyperGroup
 
-from ockam_fsm.kernel.text import described, neutral
+from ockam_fsm.kernel.text import docstring_of, neutral
 
 COMMANDS = (
     "demo", "types", "show", "export", "render", "check", "simulate", "pipelines", "replay", "validate", "spec", "node",
@@ -130,7 +130,7 @@ def _is_utf8(given: bytes) -> bool:
 
 def command(function: F) -> F:
     """Register a function as a command; its docstring is the help."""
-    return app.command(cls=Command, help=described(function))(function)
+    return app.command(cls=Command, help=docstring_of(function))(function)
 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]

@@ -23,7 +23,7 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from ockam_fsm.cli.app import DIFFERS, INTERRUPTED, OK, USAGE, JsonOption, command, err, fail, out, print_json
 from ockam_fsm.cli.shared.check_output import CheckedWorld, as_json, is_good, is_open, print_results
-from ockam_fsm.cli.shared.pins import require
+from ockam_fsm.cli.shared.pins import require_writable
 from ockam_fsm.cli.shared.world_index import (
     ALL,
     BoundOption,
@@ -131,7 +131,7 @@ def _require(backend: BackendName, pin: Path | None, whole: bool) -> None:
     if pin is not None and not whole:
         fail("--pin needs a complete run.", "Run: ockam-fsm check all --pin spec/manifest.json")
     if pin is not None:
-        require(pin)
+        require_writable(pin)
 
 
 def _report(pairs: Sequence[CheckedWorld], json_wanted: bool) -> None:
@@ -167,7 +167,7 @@ def run(jobs: Sequence[SearchJob], workers: int) -> list[dict[str, Any] | None]:
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         listener = _Listener(bar, [jobs[at].name for at in order])
         with suppress(KeyboardInterrupt):
-            carry_out(explored, [jobs[at] for at in order], workers, listener.receive)
+            carry_out(search_world, [jobs[at] for at in order], workers, listener.receive)
     found = {order[at]: result for at, result in listener.found.items()}
     for at in sorted(found):
         if "error" in found[at]:
@@ -208,7 +208,7 @@ def _weight(job: SearchJob) -> int:
     return 2 * ("persistent" in kind and way in SLOW_WAYS) + heavy
 
 
-def explored(job: SearchJob, report: Callable[[Any], None]) -> dict[str, Any]:
+def search_world(job: SearchJob, report: Callable[[Any], None]) -> dict[str, Any]:
     """Search one world; where it cannot be searched, the result has the key `error`."""
     from ockam_fsm.checking import BackendUnavailable, Progress, explore
     from ockam_fsm.kernel.errors import DefinitionError

@@ -19,7 +19,7 @@ from ockam_fsm.cli.shared.stream_options import (
     checked_stream,
     message_separator,
 )
-from ockam_fsm.cli.shared.stream_waiting import TimeoutOption, Waiting, give_up, watched
+from ockam_fsm.cli.shared.stream_waiting import TimeoutOption, Waiting, give_up, wait_showing
 
 if TYPE_CHECKING:
     from ockam_fsm.net.streams.consumer import StreamConsumer
@@ -76,7 +76,7 @@ async def _consume(
         async with consumer:
             reading = asyncio.ensure_future(_read(consumer, until_idle, writer))
             try:
-                done = await watched(
+                done = await wait_showing(
                     reading, lambda: (consumer.pulled, writer.count), timeout, lambda: waiting.show(consumer.waits_for)
                 )
             finally:

@@ -26,7 +26,7 @@ from ockam_fsm.cli.shared.stream_options import (
     message_separator,
     partition_route,
 )
-from ockam_fsm.cli.shared.stream_waiting import TimeoutOption, Waiting, give_up, watched
+from ockam_fsm.cli.shared.stream_waiting import TimeoutOption, Waiting, give_up, wait_showing
 from ockam_fsm.kernel.text import neutral
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ async def _watched(
             waiting.show(publisher.waits_for)
 
     try:
-        return await watched(sending, progress, timeout, show)
+        return await wait_showing(sending, progress, timeout, show)
     finally:
         if terminal:
             _progress("")

@@ -16,7 +16,7 @@ import typer
 from rich.progress import track
 
 from ockam_fsm.cli.app import DIFFERS, JsonOption, command, err, fail, out, print_json
-from ockam_fsm.cli.shared.drawing import drawn
+from ockam_fsm.cli.shared.drawing import svg_of
 from ockam_fsm.kernel.errors import DefinitionError
 from ockam_fsm.kernel.files import write_whole
 from ockam_fsm.projections import gallery, svg
@@ -116,7 +116,7 @@ class Generated:
         return cls(texts, {f"{picture.stem}.svg": picture for picture in gallery.pictures(book)})
 
     def text(self, path: str) -> str:
-        return self.texts[path] if path in self.texts else drawn(self.pictures[path])
+        return self.texts[path] if path in self.texts else svg_of(self.pictures[path])
 
     def agrees(self, path: str, content: bytes) -> bool:
         if path in self.texts:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ockam_fsm.cli.app import JsonOption, command, err, fail, out, print_document, unknown
-from ockam_fsm.cli.shared.drawing import drawn
+from ockam_fsm.cli.shared.drawing import svg_of
 from ockam_fsm.kernel.files import write_whole
 from ockam_fsm.kernel.machine import Ignore, Refuse
 from ockam_fsm.projections import portable
@@ -103,7 +103,7 @@ def text_of(form: Format, pair: Pair | None, subjects: tuple[Subject, ...]) -> s
         return "\n".join(to_markdown(subject.machine, subject.page, subject.summary) for subject in subjects)
     if form in (Format.DOT, Format.SVG):
         picture = machine_picture(first) if pair is None else pair_picture(pair, catalogue().messages)
-        return picture.dot if form is Format.DOT else drawn(picture)
+        return picture.dot if form is Format.DOT else svg_of(picture)
     if form is Format.SCXML and pair is not None:
         return together_to_scxml(pair.name, [subject.machine for subject in subjects], first.page)
     if form is Format.SCXML:

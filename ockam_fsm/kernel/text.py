@@ -35,7 +35,7 @@ def shown(value: object, most: int = 60) -> str:
         return f"<{type(value).__name__}>"
 
 
-def described(what: ModuleType | Callable[..., Any]) -> str:
+def docstring_of(what: ModuleType | Callable[..., Any]) -> str:
     """Return the docstring of a module or a function; empty without a docstring and a source."""
     if what.__doc__ is not None:
         return inspect.cleandoc(what.__doc__)

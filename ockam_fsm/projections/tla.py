@@ -69,7 +69,7 @@ def to_tla(machine: Machine[S, E, F], page: str, summary: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def string(text: str) -> str:
+def tla_string(text: str) -> str:
     """Return `text` as a string of TLA+."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
@@ -87,7 +87,7 @@ def comment(text: str) -> list[str]:
 
 
 def _set(members: Sequence[Enum]) -> str:
-    return "{" + _wrapped([string(member.name) for member in members]) + "}"
+    return "{" + _wrapped([tla_string(member.name) for member in members]) + "}"
 
 
 def _wrapped(words: Sequence[str], indent: int = 4) -> str:
@@ -117,7 +117,7 @@ def _rows(machine: Machine[S, E, F]) -> Iterator[str]:
 def _row(row: Row[S, E, F]) -> Iterator[str]:
     when = f" [{guard_text(row)}]" if row.when else ""
     yield from comment(f"{row.source.name}, {row.event.name}{when}. Source: {row.cites}")
-    effects = "<<" + _wrapped([string(effect.name) for effect in row.effects], 8) + ">>"
+    effects = "<<" + _wrapped([tla_string(effect.name) for effect in row.effects], 8) + ">>"
     head = f'{row.id}(c, max) == Row("{row.id}", "{row.target.name}", {_counters(row.updates)},'
     gap = " " if len(head) + len(effects) < WIDTH else "\n    "
     yield f"{head}{gap}{effects})"
@@ -137,7 +137,7 @@ def _update(update: Update) -> str:
 def _decide(machine: Machine[S, E, F]) -> Iterator[str]:
     yield "Decide(state, event, c, max) =="
     for position, state in enumerate(machine.states):
-        yield f"  {'[]' if position else 'CASE'} state = {string(state.name)} ->"
+        yield f"  {'[]' if position else 'CASE'} state = {tla_string(state.name)} ->"
         found = [f"{_events(events)} ->{cell}" for cell, events in _cells(machine, state).items()]
         for place, line in enumerate(found):
             opening = "        []" if place else "     (CASE"
@@ -159,8 +159,8 @@ def _handled(cell: Cell[S, E, F]) -> bool:
 
 def _events(events: Sequence[Enum]) -> str:
     if len(events) == 1:
-        return f"event = {string(events[0].name)}"
-    return "event \\in {" + _wrapped([string(event.name) for event in events], 14) + "}"
+        return f"event = {tla_string(events[0].name)}"
+    return "event \\in {" + _wrapped([tla_string(event.name) for event in events], 14) + "}"
 
 
 def _cell(cell: Cell[S, E, F]) -> str:
@@ -175,7 +175,7 @@ def _decision(decision: Decision[S, E, F]) -> str:
     if isinstance(decision, Row):
         return f"{decision.id}(c, max)"
     word = "Refused" if isinstance(decision, Refuse) else "Ignored"
-    return f"{word}({string(decision.because)})"
+    return f"{word}({tla_string(decision.because)})"
 
 
 def _guard(when: Guard) -> str:
@@ -196,7 +196,7 @@ def literal(value: object) -> str:
         case int():
             return str(value)
         case str():
-            return string(value)
+            return tla_string(value)
         case Mapping():
             return "[" + ", ".join(f"{name} |-> {literal(item)}" for name, item in value.items()) + "]"
         case tuple():

@@ -21,7 +21,7 @@ from ockam_fsm.runtime.encoding.bare import malformed
 from ockam_fsm.secure.identity import NOT_ATTESTED, Identity, OwnIdentity, read_attestation, read_history
 from ockam_fsm.secure.noise import Handshake, HandshakeState
 from ockam_fsm.secure.secret import KeyPair, Secret, Unprintable
-from ockam_fsm.secure.structures import counted, finish, written_structure
+from ockam_fsm.secure.structures import check_end, read_count, written_structure
 from ockam_fsm.secure.suite import OCKAM, Suite
 from ockam_fsm.secure.transport import Decryptor, Encryptor
 from ockam_fsm.secure.trust import TrustPolicy, check_trust
@@ -45,7 +45,7 @@ class PurposeKey(Unprintable):
         self.identity = own.identity
         try:
             key, at = read_attestation(attestation, 0, own.identity, now)
-            finish(attestation, at)
+            check_end(attestation, at)
         except RemoteSessionError as error:
             raise LocalSessionError(f"the attestation of the purpose key: {error}") from None
         if key != self.pair.public:
@@ -171,11 +171,11 @@ class ChannelHandshake(Unprintable):
         return Channel(self._peer, Encryptor(suite, keys.encrypt), Decryptor(suite, keys.decrypt))
 
     def _verified(self, payload: bytes, now: int) -> Identity:
-        count, at = counted(payload, 0, 2, 3)
+        count, at = read_count(payload, 0, 2, 3)
         peer, at = read_history(payload, at)
         key, at = read_attestation(payload, at, peer, now)
         if count == 2:
-            finish(payload, at)
+            check_end(payload, at)
         elif at == len(payload):
             raise malformed("no credentials where they were announced")
         if key != self._noise.remote_static:

@@ -30,12 +30,12 @@ from ockam_fsm.secure.structures import (
     array,
     blob,
     boolean,
-    counted,
-    finish,
-    fixed,
+    check_end,
     is_null,
     number,
     only_variant,
+    read_count,
+    read_fixed,
     written_boolean,
     written_bytes,
     written_number,
@@ -172,13 +172,13 @@ def verify_history(history: bytes) -> Identity:
         RemoteSessionError: it is malformed, its signature is wrong, or it has an unsupported part.
     """
     identity, at = read_history(history, 0)
-    finish(history, at)
+    check_end(history, at)
     return identity
 
 
 def read_history(body: bytes, at: int) -> tuple[Identity, int]:
     """`verify_history` for a history inside other bytes; also returns the offset after it."""
-    count, at = counted(body, at, 1, 2**16)
+    count, at = read_count(body, at, 1, 2**16)
     if count > 1:
         raise RemoteSessionError(UNSUPPORTED, f"a history of {count} changes; rotated keys are not supported")
     versioned, signature, at = _read_signed(body, at, most=3)
@@ -206,7 +206,7 @@ def verify_attestation(attestation: bytes, identity: Identity, now: int) -> byte
             `DRIFT_SECONDS` after `now`.
     """
     key, at = read_attestation(attestation, 0, identity, now)
-    finish(attestation, at)
+    check_end(attestation, at)
     return key
 
 
@@ -214,8 +214,8 @@ def read_attestation(body: bytes, at: int, identity: Identity, now: int) -> tupl
     """`verify_attestation` for an attestation inside other bytes; also returns the offset after it."""
     versioned, signature, at = _read_signed(body, at, most=2)
     data = _data_of(versioned, _ATTESTATION)
-    subject, inner = fixed(data, array(data, 0, 5), DIGEST_BYTES)
-    latest, inner = fixed(data, inner, DIGEST_BYTES)
+    subject, inner = read_fixed(data, array(data, 0, 5), DIGEST_BYTES)
+    latest, inner = read_fixed(data, inner, DIGEST_BYTES)
     key, inner = only_variant(data, inner, KEY_BYTES, "purpose key")
     created, expires = _read_validity(data, inner)
     problem = ""
@@ -245,7 +245,7 @@ def _signed(key: SigningKey, kind: int, data: bytes) -> bytes:
 def _read_signed(body: bytes, at: int, most: int) -> tuple[bytes, bytes, int]:
     """Read the signed bytes and their signature without verifying them. A third field, the previous signature, must be
     null."""
-    count, at = counted(body, at, 2, most)
+    count, at = read_count(body, at, 2, most)
     versioned, at = blob(body, at, MAX_SIGNED_BYTES)
     signature, at = only_variant(body, at, SIGNATURE_BYTES, "signature")
     if count == 3:
@@ -261,7 +261,7 @@ def _data_of(versioned: bytes, kind: int) -> bytes:
     if (version, found) != (_VERSION, kind):
         raise malformed(f"signed data of version {version} and type {found}, expected version {_VERSION}, type {kind}")
     data, at = blob(versioned, at, MAX_SIGNED_BYTES)
-    finish(versioned, at)
+    check_end(versioned, at)
     return data
 
 
@@ -274,5 +274,5 @@ def _validity(created: int, expires: int) -> tuple[bytes, bytes]:
 def _read_validity(data: bytes, at: int) -> tuple[int, int]:
     created, at = number(data, at)
     expires, at = number(data, at)
-    finish(data, at)
+    check_end(data, at)
     return created, expires

@@ -19,7 +19,7 @@ from ockam_fsm.runtime.encoding.bare import malformed
 from ockam_fsm.runtime.encoding.cbor import ARRAY, BYTES, UINT, byte_string, written_head
 from ockam_fsm.runtime.encoding.frames import read_route, written_route
 from ockam_fsm.runtime.encoding.message import Route
-from ockam_fsm.secure.structures import array, finish, number
+from ockam_fsm.secure.structures import array, check_end, number
 
 _DATA, _CREDENTIALS, _CLOSE = 0, 1, 2
 _PADDING = written_head(BYTES, 0)
@@ -92,4 +92,4 @@ def _written(variant: int, fields: bytes) -> bytes:
 
 def _end(plaintext: bytes, at: int) -> None:
     _, at = byte_string(plaintext, at)  # the padding
-    finish(plaintext, at)
+    check_end(plaintext, at)

@@ -18,10 +18,10 @@ _FALSE, _TRUE = 0xF4, 0xF5
 
 def array(body: bytes, at: int, fewest: int, most: int | None = None) -> int:
     """Return the offset of the first element of an array with an allowed number of elements."""
-    return counted(body, at, fewest, most)[1]
+    return read_count(body, at, fewest, most)[1]
 
 
-def counted(body: bytes, at: int, fewest: int, most: int | None = None) -> tuple[int, int]:
+def read_count(body: bytes, at: int, fewest: int, most: int | None = None) -> tuple[int, int]:
     """Return the number of elements of an array, and the offset of the first."""
     start = at
     count, at = head(body, at, ARRAY)
@@ -40,7 +40,7 @@ def number(body: bytes, at: int) -> tuple[int, int]:
     return found, after
 
 
-def fixed(body: bytes, at: int, size: int) -> tuple[bytes, int]:
+def read_fixed(body: bytes, at: int, size: int) -> tuple[bytes, int]:
     """Read a byte string of exactly this size."""
     found, after = blob(body, at, size)
     if len(found) != size:
@@ -74,10 +74,10 @@ def only_variant(body: bytes, at: int, size: int, what: str) -> tuple[bytes, int
     variant, at = number(body, at)
     if variant != 0:
         raise malformed(f"{what} of kind {variant}; only kind 0 (Curve25519) is supported")
-    return fixed(body, array(body, at, 1), size)
+    return read_fixed(body, array(body, at, 1), size)
 
 
-def finish(body: bytes, at: int) -> None:
+def check_end(body: bytes, at: int) -> None:
     """Refuse bytes after the end."""
     if at != len(body):
         raise malformed(f"{len(body) - at} bytes after the end of the value")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import cache
 
-from ockam_fsm.kernel.text import described
+from ockam_fsm.kernel.text import docstring_of
 from ockam_fsm.machines import MACHINES, TYPES, table
 from ockam_fsm.machines.vocabulary import MESSAGES, Creation, Renegotiation, Role, SessionType
 from ockam_fsm.projections.gallery import AnyMachine, Catalogue, Pair, Subject
@@ -48,5 +48,5 @@ def _member(session_type: SessionType) -> Member:
 def _alone(machine: AnyMachine) -> Subject:
     """Return the subject of a machine outside of the session types. The first line of its module is its summary."""
     module = type(machine.initial).__module__
-    sentence = described(sys.modules[module]).partition("\n")[0].rstrip(".")
+    sentence = docstring_of(sys.modules[module]).partition("\n")[0].rstrip(".")
     return Subject(machine, sentence, f"{module.replace('.', '/')}.py")

@@ -36,7 +36,7 @@ from ockam_fsm.storage.kafka_client import (
     TransactionalProducer,
     everything,
 )
-from ockam_fsm.storage.outcomes import completed, fenced, through_future, within
+from ockam_fsm.storage.outcomes import completed, fenced, first_bytes, through_future
 from ockam_fsm.storage.worker import JOB_BYTES, QueuedCall, StorageThread
 
 PUBLISHER, NUMBER = "publisher", "number"
@@ -265,7 +265,7 @@ class _Tail:
             taken = [Stored(one.offset, one.value) for one in self.reader.take(TAKEN)]
             self._ahead += taken
             size += sum(len(message.data) for message in taken)
-        found = within(job.max_bytes, (one for one in islice(self._ahead, job.limit) if one.index < end))
+        found = first_bytes(job.max_bytes, (one for one in islice(self._ahead, job.limit) if one.index < end))
         for _ in found:
             self._from = self._ahead.popleft().index + 1
         return found

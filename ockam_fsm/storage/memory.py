@@ -17,11 +17,11 @@ from ockam_fsm.storage.outcomes import (
     closed,
     completed,
     fenced,
+    first_bytes,
     log_name,
     no_partition,
     no_stream,
     through_future,
-    within,
 )
 
 
@@ -127,7 +127,9 @@ class _MemoryLog:
         with self._state.lock:
             self._state.check()
             found = self._partition.messages[start : start + limit]
-            return completed(within(max_bytes, (Stored(start + offset, data) for offset, data in enumerate(found))))
+            return completed(
+                first_bytes(max_bytes, (Stored(start + offset, data) for offset, data in enumerate(found)))
+            )
 
     @through_future
     def last_number(self, publisher: bytes) -> Future[int | None]:

@@ -66,7 +66,7 @@ def log_name(stream: str, partition: int) -> str:
     return f"partition {partition} of {stream!r}"
 
 
-def within(max_bytes: int, messages: Iterable[Stored]) -> tuple[Stored, ...]:
+def first_bytes(max_bytes: int, messages: Iterable[Stored]) -> tuple[Stored, ...]:
     """Return the first messages with at most `max_bytes` in total; at least one if there is one."""
     found: list[Stored] = []
     for message in messages:

@@ -28,7 +28,7 @@ from typing import Any, TypeAlias, TypeVar
 from ockam_fsm.kernel.arguments import check_count, check_seconds, check_type
 from ockam_fsm.storage import arguments
 from ockam_fsm.storage.interface import Entry, Log, StorageError, StorageRefused, Stored
-from ockam_fsm.storage.outcomes import fenced, log_name, no_partition, no_stream, through_future, within
+from ockam_fsm.storage.outcomes import fenced, first_bytes, log_name, no_partition, no_stream, through_future
 from ockam_fsm.storage.sqlite_file import INDEX_BITS, connect, explained, opened
 from ockam_fsm.storage.worker import JOB_BYTES, QUEUE_BYTES, QueuedCall, StorageThread
 
@@ -286,7 +286,7 @@ def _messages(connection: sqlite3.Connection, log: int, start: int, limit: int, 
     if start > LAST:
         return ()
     with closing(connection.execute(MESSAGES, (*_places(log, start), min(limit, LAST)))) as rows:
-        return within(max_bytes, (Stored(place & LAST, data) for place, data in rows))
+        return first_bytes(max_bytes, (Stored(place & LAST, data) for place, data in rows))
 
 
 def _places(log: int, start: int) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from ockam_fsm.checking.sessions.symbolic_channel import (
     HELLO,
     STRANGER,
     Term,
-    written,
+    plaintext_of_signal,
 )
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.encoding.message import Address, Message, local
@@ -44,7 +44,7 @@ ID = bytes(16)
 
 
 def sealed(number: int, signal: Signal | None, author: str = "initiator", to: Address = WORKER) -> Message:
-    plaintext = b"" if signal is None else written(signal)
+    plaintext = b"" if signal is None else plaintext_of_signal(signal)
     term = Term(number, FIRST.address.value, WORKER.value, author, 2 if number == CHANNEL_MESSAGE else 0, plaintext)
     return Message((to,), (FIRST.address,), term.encode())
 

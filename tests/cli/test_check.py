@@ -249,7 +249,7 @@ def test_a_world_that_numba_cannot_search_is_an_error_only_alone() -> None:
     assert result.exit_code == USAGE
     assert "cannot search" in result.stderr
     job = check.SearchJob(SMALL, "", (), "numba", 10**6, None, lenient=True)
-    assert check.explored(job, lambda _: None)["backend"] == "stdlib"
+    assert check.search_world(job, lambda _: None)["backend"] == "stdlib"
 
 
 # Pins

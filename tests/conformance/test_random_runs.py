@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from ockam_fsm.conformance.generation.random_runs import choices, drawn, shortest
+from ockam_fsm.conformance.generation.random_runs import choices, random_bursts, shortest
 
 DRAWN = "81237dbdf138eb09"
 
 
 def test_the_same_runs_are_drawn_everywhere() -> None:
     """The drawn runs are pinned: they do not depend on process, machine, installation or loaded modules."""
-    assert sha256(b"|".join(drawn(50, 60))).hexdigest()[:16] == DRAWN
+    assert sha256(b"|".join(random_bursts(50, 60))).hexdigest()[:16] == DRAWN
 
 
-def test_random_runs_differ_in_length_and_variety() -> None:
-    bursts = list(drawn(90, 60))
+def test_runs_differ_in_what_they_are_made_of() -> None:
+    bursts = list(random_bursts(90, 60))
     assert len(set(bursts)) == len(bursts)
     assert all(30 <= len(burst) <= 60 for burst in bursts)
     few = [burst for burst in bursts if len(set(burst)) <= 4]

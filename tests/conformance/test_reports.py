@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ockam_fsm.cli.shared.conform_output import show_report
 from ockam_fsm.conformance.report import clause_html
-from ockam_fsm.conformance.report.clauses import CLAUSES, SPECIFICATION, texts
+from ockam_fsm.conformance.report.clauses import CLAUSES, SPECIFICATION, clause_texts
 from ockam_fsm.conformance.report.expected_deviations import read_expected
 from ockam_fsm.conformance.report.findings import Expected, Severity, Verdict
 from ockam_fsm.conformance.report.html_report import to_html
@@ -87,7 +87,7 @@ def test_the_worst_deviation_is_most_visible() -> None:
 
 
 def test_the_page_has_the_text_of_each_clause() -> None:
-    page, said = Page(), texts((ROOT / SPECIFICATION).read_text())
+    page, said = Page(), clause_texts((ROOT / SPECIFICATION).read_text())
     assert "It MUST NOT start a second negotiation (S2)" in said["3.3"]
     assert said["3.3"].endswith("`RENEGOTIATING`.")
     text = to_html(REPORT, said | {"4.1": NASTY})

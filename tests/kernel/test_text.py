@@ -10,7 +10,7 @@ import pytest
 
 from ockam_fsm.kernel import text
 from ockam_fsm.kernel.errors import RemoteSessionError
-from ockam_fsm.kernel.text import described, neutral
+from ockam_fsm.kernel.text import docstring_of, neutral
 from ockam_fsm.projections.sequence import Chart, Moment, MomentKind, to_mermaid
 from ockam_fsm.projections.sequence_svg import to_svg
 from ockam_fsm.projections.sequence_text import to_text
@@ -50,8 +50,8 @@ def test_every_form_of_a_chart_is_neutral() -> None:
 
 
 def test_a_docstring_describes() -> None:
-    assert described(text).startswith("Neutral forms of untrusted text")
-    assert described(described).startswith("Return the docstring of")
+    assert docstring_of(text).startswith("Neutral forms of untrusted text")
+    assert docstring_of(docstring_of).startswith("Return the docstring of")
 
 
 def test_without_docstrings_the_source_is_read() -> None:
@@ -61,9 +61,9 @@ def test_without_docstrings_the_source_is_read() -> None:
 
 
 def test_the_source_is_read_here_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(described, "__doc__", None)
+    monkeypatch.setattr(docstring_of, "__doc__", None)
     monkeypatch.setattr(text, "__doc__", None)
-    assert described(described).startswith("Return the docstring of")
-    assert described(text).startswith("Neutral forms")
-    assert described(test_addresses_and_errors_of_peers_are_neutral) == ""
-    assert described(ModuleType("nowhere")) == ""
+    assert docstring_of(docstring_of).startswith("Return the docstring of")
+    assert docstring_of(text).startswith("Neutral forms")
+    assert docstring_of(test_addresses_and_errors_of_peers_are_neutral) == ""
+    assert docstring_of(ModuleType("nowhere")) == ""

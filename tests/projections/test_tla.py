@@ -11,7 +11,7 @@ from ockam_fsm.machines import MACHINES
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED, table
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.projections.gallery import AnyMachine
-from ockam_fsm.projections.tla import WIDTH, comment, module_name, string, to_tla
+from ockam_fsm.projections.tla import WIDTH, comment, module_name, tla_string, to_tla
 from ockam_fsm.projections.tla_model import TlaModel, texts
 from tests.projections.samples import ODD, PAGE
 
@@ -71,7 +71,7 @@ def test_a_row_that_cannot_be_an_operator_is_named() -> None:
 
 
 def test_strings_and_comments() -> None:
-    assert string('a "b" \\c') == '"a \\"b\\" \\\\c"'
+    assert tla_string('a "b" \\c') == '"a \\"b\\" \\\\c"'
     lines = comment("word " * 60)
     assert len(lines) > 1
     assert all(line.startswith("\\* word") and len(line) <= WIDTH for line in lines)

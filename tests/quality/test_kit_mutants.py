@@ -84,7 +84,7 @@ def test_a_kit_without_notices_misses_mutants(monkeypatch: pytest.MonkeyPatch) -
     ]  # nothing orders a stop there
     rehearsal = rehearsed(EXPLICIT_TRANSIENT, INITIATOR)
     assert {kit_fate(one, rehearsal).verdict for one in chosen} == {KILLED}
-    whole = comparison.compare
+    whole = comparison.compare_outputs
 
     def deaf(
         expected: Sequence[ComparedOutput], actual: Sequence[ComparedOutput], error_to: Hashable = None

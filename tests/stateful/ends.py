@@ -25,11 +25,11 @@ from ockam_fsm.checking.sessions.open_environment import Alone, strangers
 from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import LOWER_LAYER_LOST, RESTARTS, End, InitiatorActor, Packet
 from ockam_fsm.checking.sessions.worlds import config_of
-from ockam_fsm.conformance.generation.automaton import explored
+from ockam_fsm.conformance.generation.automaton import automaton_of
 from ockam_fsm.conformance.generation.hostile import hostile_to
 from ockam_fsm.conformance.generation.peer import Arrive, Peer, Stimulus
 from ockam_fsm.conformance.generation.stimuli import HOSTS, stimuli_of
-from ockam_fsm.conformance.reference.instrumentation import WatchedConfig, Watcher, watched
+from ockam_fsm.conformance.reference.instrumentation import WatchedConfig, Watcher, with_recording_driver
 from ockam_fsm.conformance.target import EndpointUnderTest
 from ockam_fsm.machines.session import TYPES, table
 from ockam_fsm.machines.vocabulary import Event, Role, SessionType, State
@@ -52,7 +52,7 @@ class WatchedSetting(PairConfig):
 
     @cached_property
     def _settings(self) -> dict[Role, WatchedConfig]:
-        return {role: watched(super(WatchedSetting, self).settings(role)) for role in Role}
+        return {role: with_recording_driver(super(WatchedSetting, self).settings(role)) for role in Role}
 
     def settings(self, role: Role) -> SessionConfig:
         return self._settings[role]
@@ -282,6 +282,6 @@ END_MACHINES: tuple[type[EndMachine], ...] = tuple(end_machine(kind, role) for k
 def reachable_cells(kind: SessionType, role: Role) -> set[Cell]:
     """The cells that a breadth-first exploration reaches (automaton.py). The others cannot be reached from outside: the
     address of the message no longer exists, the timer does not run, or the host has forgotten the end."""
-    automaton = explored(EndpointUnderTest(kind, role))
+    automaton = automaton_of(EndpointUnderTest(kind, role))
     cells = {cell for edges in automaton.edges for edge in edges.values() for cell in edge.cells}
     return {(cell[0], cell[1]) for cell in cells if isinstance(cell, tuple)}

@@ -28,7 +28,7 @@ from ockam_fsm.checking.sessions.symbolic_channel import (
     SYMBOLIC,
     SymbolicProfile,
     Term,
-    written,
+    plaintext_of_signal,
 )
 from ockam_fsm.checking.sessions.worlds import Orders, config_of, world_of
 from ockam_fsm.checking.world import Network, World
@@ -70,7 +70,9 @@ def _from_stranger(packets: Iterator[Packet]) -> Iterator[Deliver]:
 def _first() -> Packet:
     """The first message of a stranger's own handshake."""
     hello = Hello(b"", Generation(1, Role.INITIATOR, local(b"stranger/1iw")))
-    return _packet(HOST_ADDRESS.value, Term(HELLO, b"stranger/1iw", b"", STRANGER, plaintext=written(hello)))
+    return _packet(
+        HOST_ADDRESS.value, Term(HELLO, b"stranger/1iw", b"", STRANGER, plaintext=plaintext_of_signal(hello))
+    )
 
 
 def messages_to_initiator() -> Iterator[Packet]:
@@ -107,12 +109,12 @@ def _in_open_channel(address: bytes, starter: bytes, answerer: bytes, own: str) 
         yield _packet(address, Term(CHANNEL_MESSAGE, starter, answerer, author, nonce, _DATA))
 
 
-_DATA = written(Data(b"m"))
+_DATA = plaintext_of_signal(Data(b"m"))
 
 
 def _answer(starter: bytes, answerer: bytes, author: str) -> Term:
     answer = Answer(b"", Generation(1, Role.INITIATOR, local(starter)), local(answerer), False)
-    return Term(ANSWER, starter, answerer, author, plaintext=written(answer))
+    return Term(ANSWER, starter, answerer, author, plaintext=plaintext_of_signal(answer))
 
 
 def _packet(address: bytes, term: Term) -> Packet:

@@ -88,7 +88,7 @@ def plaintext_of(payload: bytes) -> bytes:
     return payload if term is None else term.plaintext
 
 
-def written(signal: Signal) -> bytes:
+def plaintext_of_signal(signal: Signal) -> bytes:
     """Encode a signal as plaintext in profile `generation`, with the session id that this profile requires."""
     if isinstance(signal, Hello | Answer | Close):
         signal = replace(signal, session_id=bytes(SESSION_ID_BYTES))
@@ -193,9 +193,9 @@ class Negotiating:
         starter, answerer, plaintext = self.starter, self.answerer, b""
         match signal:
             case Hello(generation=generation):
-                starter, plaintext = generation.address.value, written(signal)
+                starter, plaintext = generation.address.value, plaintext_of_signal(signal)
             case Answer(worker=worker):
-                answerer, plaintext = worker.value, written(signal)
+                answerer, plaintext = worker.value, plaintext_of_signal(signal)
         term = Term(self.turn, starter, answerer, AUTHOR[self.role], plaintext=plaintext)
         return term.encode(), self._after(starter, answerer)
 
@@ -246,7 +246,7 @@ class Open:
 
     def write(self, signal: Signal) -> tuple[bytes, Protection]:
         author = AUTHOR[self.role]
-        term = Term(CHANNEL_MESSAGE, self.starter, self.answerer, author, self.sent, written(signal))
+        term = Term(CHANNEL_MESSAGE, self.starter, self.answerer, author, self.sent, plaintext_of_signal(signal))
         return term.encode(), replace(self, sent=self.sent + 1)
 
     def read(self, payload: bytes, return_route: Route) -> Reading:

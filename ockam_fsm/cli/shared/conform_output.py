@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ockam_fsm.conformance.report.report import Report
-from ockam_fsm.conformance.report.text_report import Mark, shown
+from ockam_fsm.conformance.report.text_report import Mark, report_lines
 
 _STYLES = {
     Mark.PLAIN: "",
@@ -24,7 +24,7 @@ def show_report(console: Console, report: Report, remedy: str = "", *, every: bo
     every: as in `shown`.
     remedy: printed if nothing could be judged.
     """
-    for line in shown(report, every=every, width=console.width):
+    for line in report_lines(report, every=every, width=console.width):
         text = Text.assemble(*((part.text, _STYLES[part.mark]) for part in line))
         text.rstrip()
         console.print(text, soft_wrap=True)

@@ -8,7 +8,7 @@ from ockam_fsm.projections.gallery import Picture
 from ockam_fsm.tools.graphviz import RenderingError, render_svg
 
 
-def drawn(picture: Picture) -> str:
+def svg_of(picture: Picture) -> str:
     """Return `picture` as a finished SVG; fail with the reason if it cannot be drawn."""
     try:
         raw = render_svg(picture.dot)

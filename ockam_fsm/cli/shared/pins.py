@@ -73,7 +73,7 @@ def _is_section(name: str, entries: Any) -> bool:
     return name in SECTIONS and named
 
 
-def require(path: Path) -> None:
+def require_writable(path: Path) -> None:
     """Fail before a search, which may be long, if the manifest cannot be written."""
     pinned(path)
     if not path.parent.is_dir():

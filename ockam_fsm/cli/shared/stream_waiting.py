@@ -34,7 +34,7 @@ class Waiting:
             self._shown = reason
 
 
-async def watched(
+async def wait_showing(
     work: asyncio.Future[None], progress: Callable[[], object], timeout: float | None, show: Callable[[], None]
 ) -> bool:
     """Wait for the end of `work`, and raise its error. Call `show` regularly.

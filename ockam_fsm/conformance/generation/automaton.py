@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ockam_fsm.conformance.generation.peer import Peer, Stimulus, perform, singles
 from ockam_fsm.conformance.generation.stimuli import stimuli_of
-from ockam_fsm.conformance.reference.instrumentation import Fired, read, watched
+from ockam_fsm.conformance.reference.instrumentation import Fired, read, with_recording_driver
 from ockam_fsm.conformance.reference.reference_end import ReferenceEnd
 from ockam_fsm.conformance.target import EndpointUnderTest, Output
 from ockam_fsm.machines.vocabulary import Event, Role, State
@@ -106,7 +106,7 @@ class Automaton:
         return bool(edge.answered) or edge.target != state
 
 
-def explored(endpoint: EndpointUnderTest) -> Automaton:
+def automaton_of(endpoint: EndpointUnderTest) -> Automaton:
     """Explore the reference end breadth first, so that every word is a shortest one. Of a restarted end only the first
     steps are explored, in which its memory shows."""
     return explored_by(endpoint, stimuli_of(endpoint.settings.events), ReferenceEnd)
@@ -116,7 +116,7 @@ def explored(endpoint: EndpointUnderTest) -> Automaton:
 def explored_by(endpoint: EndpointUnderTest, stimuli: tuple[Stimulus, ...], end: type[ReferenceEnd]) -> Automaton:
     """Like `explored`, for a tester limited to `stimuli` and a reference end of class `end`."""
     found = Automaton({one.name: one for one in stimuli})
-    settings = watched(endpoint.settings)
+    settings = with_recording_driver(endpoint.settings)
     peer = Peer(end(endpoint, Counted(), settings=settings))
     keys = [key_of(peer)]
     known = {keys[0]: 0}

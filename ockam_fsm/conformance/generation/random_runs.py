@@ -32,11 +32,11 @@ def choices(data: bytes, alphabet: Sequence[T]) -> list[T]:
 
 def shortest(fails: Callable[[bytes], bool], examples: int, length: int) -> bytes | None:
     """The first failing burst among `examples` of at most `length` choices, shrunk; None if none fails."""
-    found = next((burst for burst in drawn(examples, length) if fails(burst)), None)
+    found = next((burst for burst in random_bursts(examples, length) if fails(burst)), None)
     return None if found is None else _shrunk(found, fails)
 
 
-def drawn(examples: int, length: int) -> Iterator[bytes]:
+def random_bursts(examples: int, length: int) -> Iterator[bytes]:
     """`examples` bursts, of half the length to the whole length."""
     for number in range(examples):
         source = shake_256(SEED + number.to_bytes(4, "big")).digest(2 + max(FEW) + length)

@@ -15,7 +15,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
-from ockam_fsm.conformance.generation.automaton import Answered, Automaton, Edge, Word, explored
+from ockam_fsm.conformance.generation.automaton import Answered, Automaton, Edge, Word, automaton_of
 from ockam_fsm.conformance.generation.hostile import hostile_to
 from ockam_fsm.conformance.generation.stimuli import ELAPSE, HOSTS, MOMENT, NOT_YET, QUIET
 from ockam_fsm.conformance.target import EndpointUnderTest, Feature
@@ -76,7 +76,7 @@ def _numbered(values: Sequence[Hashable]) -> list[Hashable]:
 def identifiers(endpoint: EndpointUnderTest) -> tuple[tuple[Word, ...], ...]:
     """For each state a subset of the characterising words that distinguishes it from all others. None for a restarted
     end, whose automaton is not explored completely."""
-    automaton = explored(endpoint)
+    automaton = automaton_of(endpoint)
     if endpoint.remembered:
         return ((),) * len(automaton.words)
     words = characterising(automaton)
@@ -119,7 +119,7 @@ def input_sequences(
     instead of all. Endings follow transitions with a new output or counter. States without an open request come first,
     since a request fails before anything else does.
     """
-    automaton = explored(endpoint)
+    automaton = automaton_of(endpoint)
     found = [*_covers(endpoint, automaton, thorough), *_silences(endpoint, automaton, features, thorough)]
     if endpoint.role is Role.RESPONDER:
         found += _HOSTS

@@ -99,7 +99,7 @@ def _changed(expected: ComparedOutput, actual: ComparedOutput) -> tuple[str, ...
     return tuple(name for name, one, other in pairs if one != other)
 
 
-def compare(
+def compare_outputs(
     expected: Sequence[ComparedOutput], actual: Sequence[ComparedOutput], error_to: Hashable = None
 ) -> Iterator[Difference]:
     """The outputs that are missing, unexpected, different or out of order. `error_to`: the return route of an error

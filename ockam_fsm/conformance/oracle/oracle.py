@@ -22,9 +22,9 @@ from ockam_fsm.conformance.oracle.comparison import (
     REPEATED,
     ComparedOutput,
     Difference,
-    compare,
+    compare_outputs,
 )
-from ockam_fsm.conformance.reference.instrumentation import Fired, TargetEntropy, Watcher, read, watched
+from ockam_fsm.conformance.reference.instrumentation import Fired, TargetEntropy, Watcher, read, with_recording_driver
 from ockam_fsm.conformance.reference.reference_end import ReferenceEnd
 from ockam_fsm.conformance.target import CONTACT, HOST, EndpointUnderTest, Feature, Output
 from ockam_fsm.machines.vocabulary import Role, State
@@ -94,7 +94,7 @@ class Oracle:
         end: type[ReferenceEnd] = ReferenceEnd,
     ) -> None:
         self.endpoint, self.features = endpoint, features
-        settings = watched(endpoint.settings)
+        settings = with_recording_driver(endpoint.settings)
         self.watcher: Watcher = settings.driver
         self.entropy = TargetEntropy(endpoint.profile, used)
         self.reference = end(endpoint, self.entropy, settings=settings)
@@ -167,7 +167,7 @@ class Oracle:
     ) -> Iterator[Difference]:
         if isinstance(action, AtOnce):  # a transient end that has already closed by itself sends no close
             expected = [one for one in expected if one.kind != "close" or one in actual]
-        return compare(expected, actual, self._allowed(action))
+        return compare_outputs(expected, actual, self._allowed(action))
 
     def _allowed(self, action: PeerAction) -> Hashable:
         """The route to which an error may be sent: for a message at an address that has ended or does not exist."""

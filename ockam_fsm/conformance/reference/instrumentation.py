@@ -67,7 +67,7 @@ class WatchedConfig(SessionConfig):
         return Watcher(self.machine)
 
 
-def watched(settings: SessionConfig) -> WatchedConfig:
+def with_recording_driver(settings: SessionConfig) -> WatchedConfig:
     """The same configuration with a recording driver."""
     return WatchedConfig(**{one.name: getattr(settings, one.name) for one in fields(settings)})
 

@@ -97,7 +97,7 @@ CLAUSES: tuple[Clause, ...] = (
 )
 
 
-def texts(specification: str) -> dict[str, str]:
+def clause_texts(specification: str) -> dict[str, str]:
     """The text of each clause of the specification, without its heading, by number."""
     parts = re.split(r"^#{1,3} (.*)$", specification, flags=re.M)
     return {heading.partition(" ")[0]: text.strip() for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
@@ -107,7 +107,7 @@ def packaged_texts() -> dict[str, str]:
     """The text of each clause, from the copy of the specification in the installed package or in a clone."""
     for folder in Path(__file__).parents[2:4]:
         if (folder / SPECIFICATION).is_file():
-            return texts((folder / SPECIFICATION).read_text(encoding="utf-8"))
+            return clause_texts((folder / SPECIFICATION).read_text(encoding="utf-8"))
     return {}
 
 

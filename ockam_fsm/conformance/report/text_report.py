@@ -54,11 +54,13 @@ SUMMARY_MARKS = {0: Mark.GOOD, 1: Mark.BAD, 2: Mark.OPEN}
 
 def to_text(report: Findings, *, every: bool = False, width: int = WIDTH) -> str:
     """The lines of `shown` without their marks; text of a peer is neutral."""
-    lines = (neutral("".join(part.text for part in line).rstrip()) for line in shown(report, every=every, width=width))
+    lines = (
+        neutral("".join(part.text for part in line).rstrip()) for line in report_lines(report, every=every, width=width)
+    )
     return "\n".join(lines) + "\n"
 
 
-def shown(report: Findings, *, every: bool, width: int = WIDTH) -> Iterator[SpannedLine]:
+def report_lines(report: Findings, *, every: bool, width: int = WIDTH) -> Iterator[SpannedLine]:
     """The lines of the report. `every`: include clauses that are not applicable, and clauses that are inconclusive for
     a reason already printed. `width`: of a row, in characters."""
     yield (Span(report.target),)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NoReturn, TypeAlias, TypeVar
 
 from ockam_fsm.kernel.errors import Error
-from ockam_fsm.kernel.text import described
+from ockam_fsm.kernel.text import docstring_of
 from ockam_fsm.storage.interface import Entry, Log, Storage, StorageError, Stored
 
 T = TypeVar("T")
@@ -136,7 +136,7 @@ def case(into: list[StorageCase], *, survival: bool = False) -> Callable[[Check]
     """Make a case of a function, with its name and docstring, and append it to the list `into`."""
 
     def register(run: Check) -> Check:
-        into.append(StorageCase(run.__name__.replace("_", "-"), described(run), run, survival))
+        into.append(StorageCase(run.__name__.replace("_", "-"), docstring_of(run), run, survival))
         return run
 
     return register

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from ockam_fsm.conformance.report.findings import Severity
 from ockam_fsm.conformance.wire.case_context import CaseContext
 from ockam_fsm.conformance.wire.target import NodeUnderTest
-from ockam_fsm.kernel.text import described
+from ockam_fsm.kernel.text import docstring_of
 
 Try: TypeAlias = Callable[[CaseContext], Awaitable[str]]
 MOST_CAPACITY = 2000
@@ -80,7 +80,7 @@ def case(
 
     def register(run: Try) -> Try:
         name = run.__name__.replace("_", "-")
-        tries = described(run)
+        tries = docstring_of(run)
         into.append(Case(name, clause, severity, tries, run, manner, profiles, lacks))
         return run
 
