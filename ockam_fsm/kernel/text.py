@@ -4,7 +4,7 @@ Theory: a peer may send any text. Control characters move a terminal's cursor or
 reverse the displayed order, a line break forges a line of a log. None of them is printed unescaped.
 
 Rule 1: `neutral` is for every text that may come from a peer. It does not change a neutral text.
-Rule 2: a module or a function is described in its docstring, once. `python -OO` strips docstrings, so `described`
+Rule 2: a module or a function is described in its docstring, once. `python -OO` strips docstrings, so `docstring_of`
         reads the source there.
 """
 

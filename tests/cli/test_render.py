@@ -37,7 +37,7 @@ def few_machines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(render, "drawn", pretended)
+    monkeypatch.setattr(render, "svg_of", pretended)
     folder = tmp_path / "pictures"  # render creates it
     assert RUN.invoke(app, ["render", "--into", str(folder)]).exit_code == OK
     return folder

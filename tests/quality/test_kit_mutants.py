@@ -92,7 +92,7 @@ def test_a_kit_without_notices_misses_mutants(monkeypatch: pytest.MonkeyPatch) -
         owed, said = ([one for one in some if one.channel != "notice"] for some in (expected, actual))
         yield from whole(owed, said, error_to)
 
-    monkeypatch.setattr(oracle, "compare", deaf)
+    monkeypatch.setattr(oracle, "compare_outputs", deaf)
     assert {kit_fate(one, rehearsal).verdict for one in chosen} == {SURVIVOR}
 
 

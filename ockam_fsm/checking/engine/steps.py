@@ -7,8 +7,8 @@
 | fault | a fault of an actor; duplicate, corrupt or drop a message; cut a link |
 
 Rule 1: each generator reads only the bits under its mask, so its moves are the same for every state with the same bits,
-and `successor - state` is a constant (`Part`). In a normalised world folding reads the whole state, so there is a
-single part whose mask is the whole state.
+and `successor - state` is a constant (`StepGenerator`). In a normalised world folding reads the whole state, so there
+is a single generator whose mask is the whole state.
 Rule 2: a message has no step of its own if it repeats an equal one (unordered) or is not first on its link (ordered).
 Rule 3: `enabled` lists steps in an order that depends on the world alone; a path is a list of positions in it.
 """

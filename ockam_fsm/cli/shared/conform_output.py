@@ -21,7 +21,7 @@ _STYLES = {
 def show_report(console: Console, report: Report, remedy: str = "", *, every: bool) -> None:
     """Print a report.
 
-    every: as in `shown`.
+    every: as in `report_lines`.
     remedy: printed if nothing could be judged.
     """
     for line in report_lines(report, every=every, width=console.width):

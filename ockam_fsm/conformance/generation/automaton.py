@@ -56,7 +56,7 @@ class NamelessState(NamedTuple):
 
 
 class Count(NamedTuple):
-    """One value of `Key.counted`, before and after an input."""
+    """One value of `NamelessState.counted`, before and after an input."""
 
     place: int
     before: Hashable
@@ -114,7 +114,7 @@ def automaton_of(endpoint: EndpointUnderTest) -> Automaton:
 
 @cache
 def explored_by(endpoint: EndpointUnderTest, stimuli: tuple[Stimulus, ...], end: type[ReferenceEnd]) -> Automaton:
-    """Like `explored`, for a tester limited to `stimuli` and a reference end of class `end`."""
+    """Like `automaton_of`, for a tester limited to `stimuli` and a reference end of class `end`."""
     found = Automaton({one.name: one for one in stimuli})
     settings = with_recording_driver(endpoint.settings)
     peer = Peer(end(endpoint, Counted(), settings=settings))

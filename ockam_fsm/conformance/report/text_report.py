@@ -53,7 +53,7 @@ SUMMARY_MARKS = {0: Mark.GOOD, 1: Mark.BAD, 2: Mark.OPEN}
 
 
 def to_text(report: Findings, *, every: bool = False, width: int = WIDTH) -> str:
-    """The lines of `shown` without their marks; text of a peer is neutral."""
+    """The lines of `report_lines` without their marks; text of a peer is neutral."""
     lines = (
         neutral("".join(part.text for part in line).rstrip()) for line in report_lines(report, every=every, width=width)
     )

@@ -156,7 +156,7 @@ class ClientSession:
         meaning: str = "",
     ) -> None:
         """Send data that comes back. `reply`: the reply address (None: this end). `onward`: the route beyond the
-        session (None: that of `Run.onward`)."""
+        session (None: that of `KitRun.onward`)."""
         beyond, meaning = self.wire.context.run.onward if onward is None else onward, meaning or "data"
         if self.attempt.profile.names_sessions:
             self.send_signal(Data(data, beyond, (reply,) if reply else ()), meaning, wire=wire)
@@ -284,7 +284,7 @@ async def next_generation(talk: ClientSession, *, by: int = 1) -> ClientSession:
 
 
 async def find_onward(context: CaseContext, wire: Wire) -> None:
-    """Find out whether a session of this node sends data back by itself or by the echo worker (`Run.onward`).
+    """Find out whether a session of this node sends data back by itself or by the echo worker (`KitRun.onward`).
 
     Raises:
         Undecided: data comes back in neither way.

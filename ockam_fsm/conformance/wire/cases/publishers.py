@@ -132,7 +132,7 @@ async def publisher_comes_back(context: CaseContext) -> str:
 
 
 async def keeps(stream: Stream, wanted: list[bytes], after: str, clause: str = "") -> None:
-    """Raise Deviation if the stream has other messages than `wanted`. `clause`: as in `Outcome`."""
+    """Raise Deviation if the stream has other messages than `wanted`. `clause`: as in `CaseOutcome`."""
     if (kept := await needed(stream.kept())) != wanted:
         raise Deviation(f"expected the stream to have {wanted} after {after}; got {kept}", clause)
 
