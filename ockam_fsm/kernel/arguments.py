@@ -25,7 +25,7 @@ def check_type(name: str, given: object, *kinds: type) -> None:
         raise LocalSessionError(f"{name}: {type(given).__name__}, expected {article} {wanted}")
 
 
-def encoded(text: str) -> bytes:
+def encode_utf8(text: str) -> bytes:
     """Return a text in UTF-8. Raises LocalSessionError if UTF-8 cannot encode it."""
     try:
         return text.encode()

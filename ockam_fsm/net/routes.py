@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote_to_bytes
 
-from ockam_fsm.kernel.arguments import check_type, encoded
+from ockam_fsm.kernel.arguments import check_type, encode_utf8
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.runtime.encoding.message import LOCAL, TCP, Address, Route
 
@@ -55,7 +55,7 @@ def join_host(host: str, port: int) -> str:
 
 def parse_route(text: str) -> Route:
     """Return the route of a text. Raises LocalSessionError if it is not a route."""
-    encoded(text)
+    encode_utf8(text)
     route: list[Address] = []
     rest = text
     while rest:

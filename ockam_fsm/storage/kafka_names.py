@@ -33,20 +33,20 @@ class KafkaNames:
         self.saved = f"{prefix}_saved"
 
     def stream(self, stream: str) -> str:
-        return f"{self.prefix}-{encoded(stream)}"
+        return f"{self.prefix}-{escaped_name(stream)}"
 
     def records(self, stream: str) -> str:
-        return f"{self.prefix}_records-{encoded(stream)}"
+        return f"{self.prefix}_records-{escaped_name(stream)}"
 
     def writer(self, stream: str, partition: int) -> str:
         """Return the transactional id of the writer of a log."""
-        return f"{self.prefix}-{encoded(stream)}-{partition}"
+        return f"{self.prefix}-{escaped_name(stream)}-{partition}"
 
     def saved_writer(self) -> str:
         return f"{self.prefix}_saved"
 
 
-def encoded(name: str) -> str:
+def escaped_name(name: str) -> str:
     data = name.encode()
     text = _OTHER.sub(lambda found: b"_%02x" % found[0][0], data).decode()
     return text if len(text) <= MAX_CHARACTERS else f"{text[:KEPT_CHARACTERS]}__{sha256(data).hexdigest()}"

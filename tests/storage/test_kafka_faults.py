@@ -17,7 +17,7 @@ from ockam_fsm.conformance.storage.kills import CASES as KILLS
 from ockam_fsm.storage.interface import Entry, Fenced, Log, StorageRefused, StorageUnavailable
 from ockam_fsm.storage.kafka import KafkaStorage
 from ockam_fsm.storage.kafka_log import CHECKPOINT_MESSAGES, COVERED
-from ockam_fsm.storage.kafka_names import MAX_CHARACTERS, KafkaNames, encoded
+from ockam_fsm.storage.kafka_names import MAX_CHARACTERS, KafkaNames, escaped_name
 from tests.storage.fake_kafka import Cluster, FakeClient
 
 PATIENCE = 30.0
@@ -138,8 +138,8 @@ LEGAL = {*"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"}
 def test_similar_names_stay_distinct() -> None:
     names = ["a.b", "a_b", "a_2eb", "a-b", "", "_", "__", "a" * MAX_CHARACTERS, "a" * (MAX_CHARACTERS + 1), "ä"]
     for one, other in combinations(names, 2):
-        assert encoded(one).lower() != encoded(other).lower()
-    assert encoded("orders-2") == "orders-2"
+        assert escaped_name(one).lower() != escaped_name(other).lower()
+    assert escaped_name("orders-2") == "orders-2"
 
 
 @pytest.mark.parametrize("prefix", ["", "a-b", "a_b", "A", "x" * 33])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-from ockam_fsm.kernel.arguments import check_type, encoded
+from ockam_fsm.kernel.arguments import check_type, encode_utf8
 from ockam_fsm.kernel.text import neutral
 from ockam_fsm.kernel.value import value
 
@@ -37,7 +37,7 @@ def local(value: str | bytes) -> Address:
         LocalSessionError: the value is neither text nor bytes, or UTF-8 cannot encode it.
     """
     if isinstance(value, str):
-        value = encoded(value)
+        value = encode_utf8(value)
     elif not isinstance(value, bytes):
         check_type("the value of an address", value, str, bytes)
     return Address(LOCAL, value)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 
-from ockam_fsm.kernel.arguments import check_seconds, encoded
+from ockam_fsm.kernel.arguments import check_seconds, encode_utf8
 from ockam_fsm.kernel.driver import Driver, driver_for
 from ockam_fsm.kernel.errors import DefinitionError, LocalSessionError
 from ockam_fsm.kernel.text import shown
@@ -46,7 +46,7 @@ def text_problems(config: object, *names: str) -> Iterator[str]:
         text = getattr(config, name)
         try:
             if isinstance(text, str):
-                encoded(text)
+                encode_utf8(text)
             else:
                 yield f"{name}: {shown(text)}, expected a text"
         except LocalSessionError:
