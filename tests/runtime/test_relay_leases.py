@@ -7,7 +7,7 @@ from ockam_fsm.runtime.encoding import bare
 from ockam_fsm.runtime.encoding.message import Address, Message, local
 from ockam_fsm.runtime.node.commands import Transmit
 from ockam_fsm.runtime.node.node import Node
-from ockam_fsm.runtime.node.relay import NO_ROOM, NOT_REGISTERED, TOKEN_BYTES, Relay
+from ockam_fsm.runtime.node.relay import NOT_REGISTERED, TOKEN_BYTES, TOO_MANY_ALIASES, Relay
 from ockam_fsm.runtime.node.residents import Access
 from tests.helpers import Counted
 
@@ -69,7 +69,7 @@ def test_the_aliases_of_one_peer_are_bounded() -> None:
     one, other = node.accepted(), node.accepted()
     assert [bool(register(node, one, alias)) for alias in "abc"] == [True, True, False]
     assert register(node, other, "c")
-    assert node.dead_letters.counts == {NO_ROOM: 1}
+    assert node.dead_letters.counts == {TOO_MANY_ALIASES: 1}
 
 
 def test_a_full_relay_drops_registrations_without_a_connection_first() -> None:

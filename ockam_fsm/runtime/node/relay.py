@@ -29,7 +29,7 @@ from ockam_fsm.runtime.node.workers import Context
 TOKEN_BYTES = 16
 NOT_REGISTERED = "alias not registered"
 ALIAS_TAKEN = "alias taken"
-NO_ROOM = "no room for another alias"
+TOO_MANY_ALIASES = "no room for another alias"
 
 
 class Relay:
@@ -81,7 +81,7 @@ class Relay:
         if self.tokens.get(alias, token) != token:
             context.dead_letter(ALIAS_TAKEN, str(alias))
         elif alias not in self.tokens and not self._has_room(message.return_route, context):
-            context.dead_letter(NO_ROOM, str(alias))
+            context.dead_letter(TOO_MANY_ALIASES, str(alias))
         else:
             self.tokens[alias] = token
             self.routes[alias] = message.return_route[:-1]
