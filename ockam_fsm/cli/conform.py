@@ -116,9 +116,9 @@ def conform(
     if pipe and (target or spawner):
         fail("there are two targets.", "Give tcp://HOST:PORT --spawner ADDRESS, or --pipe COMMAND, not both.")
     expected, outputs = expected_deviations(expect), _Outputs(as_json, every, junit, html)
-    speaks = known_profile(profile or ("generation" if pipe else "ockam"))
+    chosen_profile = known_profile(profile or ("generation" if pipe else "ockam"))
     if pipe:
-        _judge_program(pipe, session_type, speaks, patience, limit, expected, outputs)
+        _judge_program(pipe, session_type, chosen_profile, patience, limit, expected, outputs)
     if role not in ROLES:
         unknown("role", role, ROLES)
     if not target or not (spawner or (echo and role == "initiator")):
@@ -127,13 +127,13 @@ def conform(
             "Give tcp://HOST:PORT --spawner ADDRESS (without sessions --echo ADDRESS), or --pipe COMMAND.",
         )
     kind = known_type(
-        session_type or ("explicit-persistent-one-sided" if speaks.names_sessions else "explicit-transient")
+        session_type or ("explicit-persistent-one-sided" if chosen_profile.names_sessions else "explicit-transient")
     )
     declared = frozenset(part.partition("=")[0].strip() for part in durations.split(",") if part)
     pace = Pace(patience, run_seconds=limit)
     waits = parsed_durations(durations)
     node = NodeUnderTest(
-        checked_address(target), spawner, echo, stream, speaks, kind, waits, declared, capacity or None, own_address,
+        checked_address(target), spawner, echo, stream, chosen_profile, kind, waits, declared, capacity or None, own_address,
         node_address, stream_index, pace, bool(session_type),
     )  # fmt: skip
     require_cases(node, [*(only or []), *(without or [])], role)

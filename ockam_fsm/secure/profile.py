@@ -89,7 +89,7 @@ class SecureProfile(Unprintable):
         handshake = ChannelHandshake(role, self._own, self._trust, ephemeral, self._suite)
         return _Negotiating(self, handshake, handshake.snapshot(), handshake.may_write)
 
-    def speaks(self, signal: Signal) -> bool:
+    def can_send(self, signal: Signal) -> bool:
         """Return False: no signal is sent in clear text."""
         return False
 
@@ -125,7 +125,7 @@ class _Negotiating(Unprintable):
     def peer(self) -> str | None:
         return None if self.state.peer is None else str(self.state.peer.identifier)
 
-    def speaks(self, signal: Signal) -> bool:
+    def can_send(self, signal: Signal) -> bool:
         return self.writes and isinstance(signal, signals.Hello | signals.Answer | signals.Keepalive)
 
     def write(self, signal: Signal) -> tuple[bytes, Protection]:
@@ -164,7 +164,7 @@ class _Open(Unprintable):
     def exhausted(self) -> bool:
         return self.sending.nonce > MAX_NONCE - RESERVE
 
-    def speaks(self, signal: Signal) -> bool:
+    def can_send(self, signal: Signal) -> bool:
         if self.sending.nonce > MAX_NONCE:
             return False
         if isinstance(signal, signals.Keepalive | signals.KeepaliveAnswer):

@@ -71,9 +71,9 @@ class Both:
         return Hello(b"", generation) if self.symbols.turn == HELLO else Keepalive()
 
     def write(self, signal: Signal) -> tuple[bytes, bytes] | None:
-        speaks = self.symbols.speaks(signal)
-        assert self.keys.speaks(signal) is speaks
-        if not speaks:
+        can_send = self.symbols.can_send(signal)
+        assert self.keys.can_send(signal) is can_send
+        if not can_send:
             return None
         said, self.symbols = self.symbols.write(signal)
         sealed, self.keys = self.keys.write(signal)
@@ -172,13 +172,13 @@ def test_a_channel_without_nonces_sends_no_more_messages() -> None:
     starter, _ = channel(SymbolicProfile(nonces=2))
     _, starter = starter.write(Data(b"m"))
     assert starter.exhausted
-    assert starter.speaks(Keepalive())
+    assert starter.can_send(Keepalive())
     _, starter = starter.write(Keepalive())
-    assert not any(map(starter.speaks, TALK))
+    assert not any(map(starter.can_send, TALK))
 
 
 def test_no_message_is_sent_in_plaintext() -> None:
-    assert not any(map(SYMBOLIC.speaks, TALK))
+    assert not any(map(SYMBOLIC.can_send, TALK))
     with pytest.raises(LocalSessionError):
         SYMBOLIC.encode(Data(b"m"))
     for payload in (b"m", next(messages_to_initiator()).message.payload):

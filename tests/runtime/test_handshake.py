@@ -157,8 +157,8 @@ def test_an_ockam_handshake_that_cannot_be_answered_is_refused(place: Place) -> 
 
 @pytest.mark.parametrize("signal", KEEPS_QUIET)
 def test_ockam_has_no_other_signals(signal: Signal) -> None:
-    assert not OCKAM.speaks(signal)
-    assert GENERATION.speaks(signal)
+    assert not OCKAM.can_send(signal)
+    assert GENERATION.can_send(signal)
     with pytest.raises(LocalSessionError, match=f"no {type(signal).__name__}"):
         OCKAM.encode(signal)
 
@@ -175,7 +175,7 @@ def test_ockam_has_no_other_signals(signal: Signal) -> None:
     ],
 )
 def test_signals_that_profile_ockam_would_lose_are_not_encoded(signal: Signal, why: str) -> None:
-    assert OCKAM.speaks(signal)
+    assert OCKAM.can_send(signal)
     with pytest.raises(LocalSessionError, match=why):
         OCKAM.encode(signal)
 
@@ -210,7 +210,7 @@ def test_the_layout_of_each_signal(signal: Signal, written: str) -> None:
 @stable
 @given(signals, st.sampled_from(Place))
 def test_every_signal_survives_the_round_trip_at_every_place(signal: Signal, place: Place) -> None:
-    assert GENERATION.speaks(signal)
+    assert GENERATION.can_send(signal)
     assert GENERATION.decode(GENERATION.encode(signal), place, ()) == signal
 
 

@@ -44,7 +44,7 @@ def test_data_are_the_payload_itself() -> None:
 
 
 def test_other_signals_are_not_encoded() -> None:
-    assert [PLAIN.speaks(one) for one in (HELLO, Data(b""), Keepalive())] == [True, True, False]
+    assert [PLAIN.can_send(one) for one in (HELLO, Data(b""), Keepalive())] == [True, True, False]
     for signal in (Data(b"m", (local("behind"),)), Data(b"m", (), (local("back"),)), Keepalive()):
         with pytest.raises(LocalSessionError, match="profile stream has no"):
             PLAIN.encode(signal)

@@ -349,7 +349,7 @@ def test_exhausted_keys_make_a_persistent_channel_renegotiate() -> None:
 
 def test_no_signal_is_sent_in_clear_text() -> None:
     profile = secure("alice")
-    assert not profile.speaks(Data(b""))
+    assert not profile.can_send(Data(b""))
     with pytest.raises(LocalSessionError, match="sends no Data outside a channel"):
         profile.encode(Data(b""))
 
@@ -388,5 +388,5 @@ def test_an_application_cannot_reach_the_worker_of_keepalives() -> None:
 def test_a_protection_lists_the_signals_that_it_can_send() -> None:
     profile = secure("alice")
     asks, answers = profile.protection(Role.INITIATOR), profile.protection(Role.RESPONDER)
-    assert [one.speaks(Hello(b"", None)) for one in (asks, answers)] == [True, False]  # type: ignore[arg-type]
-    assert not asks.speaks(Data(b""))
+    assert [one.can_send(Hello(b"", None)) for one in (asks, answers)] == [True, False]  # type: ignore[arg-type]
+    assert not asks.can_send(Data(b""))

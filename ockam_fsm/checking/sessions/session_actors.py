@@ -340,7 +340,7 @@ def _fault(session: Session, fault: Hashable, config: PairConfig) -> list[Comman
         commands = session.lower_layer_lost()
         return commands or _impossible()
     address = _live_address(session)
-    if address is None or not config.profile.speaks(Error("")):
+    if address is None or not config.profile.can_send(Error("")):
         raise Disabled
     return session.receive(Message((address,), (), config.profile.encode(Error("undeliverable"))))
 

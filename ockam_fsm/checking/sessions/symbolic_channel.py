@@ -144,7 +144,7 @@ class SymbolicProfile:
         """Return the state at the start of a handshake."""
         return Negotiating(self, role)
 
-    def speaks(self, signal: Signal) -> bool:
+    def can_send(self, signal: Signal) -> bool:
         """False: no signal is sent unprotected."""
         return False
 
@@ -186,7 +186,7 @@ class Negotiating:
     def _writes(self) -> bool:
         return (self.turn == ANSWER) is (self.role is Role.RESPONDER)
 
-    def speaks(self, signal: Signal) -> bool:
+    def can_send(self, signal: Signal) -> bool:
         return self._writes and isinstance(signal, Hello | Answer | Keepalive)
 
     def write(self, signal: Signal) -> tuple[bytes, Protection]:
@@ -239,7 +239,7 @@ class Open:
     def exhausted(self) -> bool:
         return self.sent >= self.profile.nonces - self.profile.reserve
 
-    def speaks(self, signal: Signal) -> bool:
+    def can_send(self, signal: Signal) -> bool:
         if isinstance(signal, Keepalive | KeepaliveAnswer) and not self.profile.keeps_alive:
             return False
         return self.sent < self.profile.nonces and isinstance(signal, Keepalive | KeepaliveAnswer | Data | Close)

@@ -71,7 +71,7 @@ def _at_inner(make: Callable[[Peer], bytes]) -> ActionFactory:
 
 
 def _encoded(peer: Peer, signal: Signal) -> bytes:
-    return peer.profile.encode(signal) if peer.profile.speaks(signal) else b"\xff"
+    return peer.profile.encode(signal) if peer.profile.can_send(signal) else b"\xff"
 
 
 def _some_hello(peer: Peer) -> bytes:

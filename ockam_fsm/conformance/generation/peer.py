@@ -181,7 +181,7 @@ class Peer:
 
     def say(self, to: Address, signal: Signal, back: Route, beyond: Route = ()) -> Arrive | None:
         """A message with a signal; None if the profile does not have the signal."""
-        if not self.profile.speaks(signal):
+        if not self.profile.can_send(signal):
             return None
         return Arrive(Message((to, *beyond), back, self.profile.encode(signal)))
 

@@ -114,7 +114,7 @@ class Profile(Protocol):
         """Return the protection of a new generation at an end of this role, or None."""
         ...
 
-    def speaks(self, signal: Signal) -> bool:
+    def can_send(self, signal: Signal) -> bool:
         """Whether this signal can be sent; others are omitted."""
         ...
 
@@ -155,7 +155,7 @@ class OckamProfile:
     def protection(self, role: Role) -> None:
         """None: messages are not protected."""
 
-    def speaks(self, signal: Signal) -> bool:
+    def can_send(self, signal: Signal) -> bool:
         return isinstance(signal, Hello | Answer | Data)
 
     def encode(self, signal: Signal) -> bytes:
@@ -166,7 +166,7 @@ class OckamProfile:
                 return _ockam_worker(worker)
             case Data(payload=payload, onward_route=(), return_route=()):
                 return payload
-        if self.speaks(signal):
+        if self.can_send(signal):
             raise LocalSessionError("profile ockam writes no routes in a payload: put them in the Message")
         raise LocalSessionError(f"profile ockam has no {type(signal).__name__}")
 
@@ -206,7 +206,7 @@ class GenerationProfile:
     def protection(self, role: Role) -> None:
         """None: messages are not protected."""
 
-    def speaks(self, signal: Signal) -> bool:
+    def can_send(self, signal: Signal) -> bool:
         return True
 
     def encode(self, signal: Signal) -> bytes:

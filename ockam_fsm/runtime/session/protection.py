@@ -51,7 +51,7 @@ class Protection(Protocol):
         """Whether the keys are used up: the generation has to end."""
         ...
 
-    def speaks(self, signal: Signal) -> bool:
+    def can_send(self, signal: Signal) -> bool:
         """Whether `signal` can be sent now; others are omitted."""
         ...
 

@@ -47,7 +47,7 @@ class StreamProfile:
     def protection(self, role: Role) -> None:
         """None: messages are not protected."""
 
-    def speaks(self, signal: Signal) -> bool:
+    def can_send(self, signal: Signal) -> bool:
         return isinstance(signal, Hello | Data)
 
     def encode(self, signal: Signal) -> bytes:
