@@ -133,8 +133,8 @@ def conform(
     pace = Pace(patience, run_seconds=limit)
     waits = parsed_durations(durations)
     node = NodeUnderTest(
-        checked_address(target), spawner, echo, stream, chosen_profile, kind, waits, declared, capacity or None, own_address,
-        node_address, stream_index, pace, bool(session_type),
+        checked_address(target), spawner, echo, stream, chosen_profile, kind, waits, declared, capacity or None,
+        own_address, node_address, stream_index, pace, bool(session_type),
     )  # fmt: skip
     require_cases(node, [*(only or []), *(without or [])], role)
     choice = CaseSelection(tuple(only or ()), tuple(without or ()), remembered(node.name))
