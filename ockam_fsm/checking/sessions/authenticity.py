@@ -1,7 +1,7 @@
 """Predicates for secure channels: authentic single delivery, no effect of forged messages, recovery (S36, S37, R8).
 
 Rule 1: the predicates read terms, links and ghosts, and never call the protection that they judge. The ghost
-        `End.heard` holds the messages that an end has read in its open channels.
+        `End.read_messages` holds the messages that an end has read in its open channels.
 Rule 2: the first message of a handshake is not authentic: any party may send one, and it creates a responder.
 Source: spec/sessions.md section 18.
 """
@@ -68,7 +68,7 @@ def _is_of_peer(term: Term, link: Link) -> bool:
 
 def nonces(end: End, link: Link) -> set[int]:
     """The nonces that an end has read in a generation."""
-    terms = [term for term in map(term_of, end.heard) if term is not None]
+    terms = [term for term in map(term_of, end.read_messages) if term is not None]
     return {term.nonce for term in terms if (term.starter, term.answerer) == keys_of(link)}
 
 

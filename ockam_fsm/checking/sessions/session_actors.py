@@ -91,8 +91,8 @@ class End(NamedTuple):
     """The state of an end between two events.
 
     `memory` is the durable storage: the number of each session, and whether its state is kept. `rested`: a back-off
-    has expired since this end's last attempt. `accepted` counts messages of the application. `heard`: the messages
-    that were read in the open secure channels.
+    has expired since this end's last attempt. `accepted` counts messages of the application.
+    `read_messages`: those that were read in the open secure channels.
     """
 
     sessions: tuple[tuple[Key, Snapshot], ...] = ()
@@ -101,7 +101,7 @@ class End(NamedTuple):
     memory: tuple[tuple[Key, int, bool], ...] = ()
     rested: bool = True
     accepted: int = 0
-    heard: frozenset[bytes] = frozenset()
+    read_messages: frozenset[bytes] = frozenset()
 
     @property
     def label(self) -> str:
@@ -387,20 +387,22 @@ def _moved(before: End, event: Event, after: End, config: PairConfig, out: Outbo
     expired = isinstance(event, Fire) and _timer(event) is Timer.BACK_OFF
     accepted = config.distinct and isinstance(event, Order) and event.order in (SEND, REQUEST)
     rested = (before.rested or expired) and not started_attempt(before, after)
-    heard = after.heard if config.profile.names_sessions else _heard(event, after, out)
-    return after._replace(rested=rested or not after.sessions, accepted=after.accepted + accepted, heard=heard)
+    read_messages = after.read_messages if config.profile.names_sessions else _read_messages(event, after, out)
+    return after._replace(
+        rested=rested or not after.sessions, accepted=after.accepted + accepted, read_messages=read_messages
+    )
 
 
-def _heard(event: Event, after: End, out: Outbox) -> frozenset[bytes]:
+def _read_messages(event: Event, after: End, out: Outbox) -> frozenset[bytes]:
     """The messages read in the open channels, with the one that arrived unless it is a dead letter."""
     live = {keys_of(image.current) for _, image in after.sessions if image.current is not None}
-    heard = after.heard
+    read_messages = after.read_messages
     if isinstance(event, Deliver) and isinstance(event.payload, Packet):
         message = event.payload.message
         facts = [fact for record in out.records if isinstance(record, tuple) for fact in record]
         if not any(isinstance(fact, DeadLetter) and fact.message == message for fact in facts):
-            heard |= {message.payload}
-    terms = [(payload, term) for payload in heard if (term := term_of(payload)) is not None]
+            read_messages |= {message.payload}
+    terms = [(payload, term) for payload in read_messages if (term := term_of(payload)) is not None]
     return frozenset(
         one for one, term in terms if term.message == CHANNEL_MESSAGE and (term.starter, term.answerer) in live
     )
