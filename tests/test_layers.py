@@ -226,7 +226,7 @@ def test_every_exception_is_still_needed() -> None:
         ("checking/sessions/x.py", "from ockam_fsm.specification.table_world import Symbol"),
         ("runtime/session/x.py", "from ockam_fsm.runtime.node.node import Node"),
         ("runtime/encoding/x.py", "from ockam_fsm.runtime.session.link import Link"),
-        ("net/x.py", "from ockam_fsm.simulation.network import Link"),
+        ("net/x.py", "from ockam_fsm.simulation.network import NetworkLink"),
         ("conformance/report/x.py", "from ockam_fsm.conformance.oracle.oracle import Oracle"),
         ("conformance/generation/x.py", "from ockam_fsm.conformance.oracle.oracle import Oracle"),
         ("net/x.py", "from ockam_fsm.cli import app"),

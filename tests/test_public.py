@@ -72,7 +72,7 @@ def test_readme_snippets_run_unchanged(number: int, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-INTERNAL = {"TooNarrow", "Outgrown", "Unjudged", "Outcome"}
+INTERNAL = {"TooNarrow", "Outgrown", "Unjudged", "CaseOutcome"}
 """Internal exceptions: they and their subclasses end a computation within a module or two and never reach a user."""
 
 

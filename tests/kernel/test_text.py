@@ -55,7 +55,7 @@ def test_a_docstring_describes() -> None:
 
 
 def test_without_docstrings_the_source_is_read() -> None:
-    program = "from ockam_fsm.kernel.text import *; print(described.__doc__, described(described)[:20])"
+    program = "from ockam_fsm.kernel.text import *; print(docstring_of.__doc__, docstring_of(docstring_of)[:20])"
     done = subprocess.run([sys.executable, "-OO", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "None Return the docstring\n"
 
