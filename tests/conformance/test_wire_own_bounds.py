@@ -13,7 +13,7 @@ import pytest
 
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
-from ockam_fsm.conformance.wire.case import Choice
+from ockam_fsm.conformance.wire.case import CaseSelection
 from ockam_fsm.conformance.wire.case_context import KitRun
 from ockam_fsm.conformance.wire.kit import Kit
 from ockam_fsm.conformance.wire.own_bounds import ends_by_itself, hurries
@@ -75,7 +75,7 @@ async def on_a_node(kind: str, durations: Durations, change: Callable[[TcpNode],
         node.spawner("spawner", handler=echo, settings=SessionConfig(session_type, Role.RESPONDER, profile, durations))
         change(node)
         wanted = undeclared(await node.listen(), kind)
-        report = await Kit(wanted, "ockam-fsm conform", lambda done, total, name: None, Choice(cases)).judge()
+        report = await Kit(wanted, "ockam-fsm conform", lambda done, total, name: None, CaseSelection(cases)).judge()
         await node.abort()
     return report
 

@@ -11,7 +11,7 @@ Rule 3: what was found out holds for the run. A control that cannot be opened ex
 
 from __future__ import annotations
 
-from ockam_fsm.conformance.wire.case_context import CaseContext, KitRun, Outcome, OutOfTime, Undecided
+from ockam_fsm.conformance.wire.case_context import CaseContext, CaseOutcome, KitRun, OutOfTime, Undecided
 from ockam_fsm.conformance.wire.client_session import ClientSession, next_generation, session
 from ockam_fsm.net.raw_peer import now, pause, together
 from ockam_fsm.runtime.session.signals import Error
@@ -83,7 +83,7 @@ async def _survives(run: KitRun, seconds: float, bound: str = "idle") -> bool:
         return (await next_generation(talk)).answer.resumed if bound == "retention" else await talk.ask()
     except OutOfTime:
         raise
-    except Outcome:
+    except CaseOutcome:
         return True
     finally:
         context.close()

@@ -19,7 +19,7 @@ from ockam_fsm.conformance.generation.peer import Arrive, Peer, PeerAction, Stim
 from ockam_fsm.conformance.generation.stimuli import ELAPSE, clause_of_timer, peer_stimuli
 from ockam_fsm.conformance.oracle.attribution import clause_of, rows_of
 from ockam_fsm.conformance.oracle.comparison import ComparedOutput, Difference
-from ockam_fsm.conformance.oracle.oracle import Canonicalise, Oracle, Turn
+from ockam_fsm.conformance.oracle.oracle import Canonicalise, Oracle
 from ockam_fsm.conformance.reference.instrumentation import read
 from ockam_fsm.conformance.reference.reference_end import Answering
 from ockam_fsm.conformance.target import HOP, HOST, EndpointUnderTest, Output
@@ -111,7 +111,7 @@ class MessageOracle(Oracle):
         owed = [one for one in expected if one.kind != "data" or one in actual or one.what[0] == answered]
         return super()._compared(action, owed, actual)
 
-    def owed(self, action: Action) -> int:
+    def owed(self, action: PeerAction) -> int:
         """How many messages the node has to send after this action."""
         image, pending = self.reference.snapshot(), list(self.reference.outputs)
         _, outputs = self._expect(action)

@@ -939,7 +939,7 @@ class Session:
         `link`: the generation in which it is sent; None: in none. `back`: the return route unless it is hidden.
         """
         profile, protection = self.settings.profile, None if link is None else self._protection(link)
-        if not (protection or profile).speaks(signal):
+        if not (protection or profile).can_send(signal):
             return None
         if link is None or protection is None:
             return profile.encode(signal), back
