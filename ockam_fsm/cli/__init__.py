@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from ockam_fsm.cli.app import COMMANDS, OK, app, defect
-from ockam_fsm.cli.shared.streams import prepare
+from ockam_fsm.cli.shared.streams import OutputLost, prepare
 
 
 def main() -> NoReturn:
@@ -20,7 +20,7 @@ def main() -> NoReturn:
         code = end.code
     except Exception as error:  # a user of the command line sees no traceback
         code = defect(error)
-    with suppress(KeyboardInterrupt):  # standard output is lost, and `lost` has the exit code
+    with suppress(OutputLost):  # `lost` has the exit code
         sys.stdout.flush()
     sys.exit(output.lost or code)
 

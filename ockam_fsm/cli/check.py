@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib.util import find_spec
@@ -21,8 +20,9 @@ import typer
 from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from ockam_fsm.cli.app import DIFFERS, INTERRUPTED, OK, USAGE, JsonOption, command, err, fail, out, print_json
+from ockam_fsm.cli.app import DIFFERS, OK, USAGE, JsonOption, command, err, fail, out, print_json
 from ockam_fsm.cli.shared.check_output import CheckedWorld, as_json, is_good, is_open, print_results
+from ockam_fsm.cli.shared.long_runs import Interruption, Lines, marked, until_interrupted
 from ockam_fsm.cli.shared.pins import require_writable
 from ockam_fsm.cli.shared.world_index import (
     ALL,
@@ -108,15 +108,11 @@ def check(
     _require(backend, pin, name == ALL and not source and not bounds)
     if len(candidates) > 1 and name != ALL and not json_wanted:
         err().print(f"{name} is a type: checking all its {len(candidates)} worlds.")
-    found = run(
-        _jobs(candidates, SearchJob("", "", tuple(bounds.items()), backend, limit_states, limit_seconds)), workers
-    )
+    jobs = _jobs(candidates, SearchJob("", "", tuple(bounds.items()), backend, limit_states, limit_seconds))
+    found, interruption = run(jobs, workers)
     ended = [(one, result) for one, result in zip(candidates, found, strict=True) if result is not None]
-    if ended:
-        _report(ended, json_wanted)
-    if len(ended) < len(candidates):
-        err().print(f"interrupted: {len(ended)} of {len(candidates)} searches were complete", soft_wrap=True)
-        raise typer.Exit(INTERRUPTED)
+    _report(ended, json_wanted, interruption)
+    interruption.exit_if(len(ended), len(candidates), "searches were complete")
     _finish(ended, pin)
 
 
@@ -134,10 +130,10 @@ def _require(backend: BackendName, pin: Path | None, whole: bool) -> None:
         require_writable(pin)
 
 
-def _report(pairs: Sequence[CheckedWorld], json_wanted: bool) -> None:
+def _report(pairs: Sequence[CheckedWorld], json_wanted: bool, interruption: Interruption) -> None:
     if json_wanted:
-        print_json(as_json(pairs))
-    else:
+        print_json(marked(as_json(pairs), interruption))
+    elif pairs:
         print_results(pairs, out())
 
 
@@ -154,7 +150,7 @@ def _finish(pairs: Sequence[CheckedWorld], pin: Path | None) -> None:
 # Searching ------------------------------------------------------------------------------------------------------------
 
 
-def run(jobs: Sequence[SearchJob], workers: int) -> list[dict[str, Any] | None]:
+def run(jobs: Sequence[SearchJob], workers: int) -> tuple[list[dict[str, Any] | None], Interruption]:
     """Return the results as JSON objects, in the order of the jobs; the heavy jobs start first.
 
     Ctrl-C keeps the results so far; None stands for a job without a result.
@@ -166,20 +162,20 @@ def run(jobs: Sequence[SearchJob], workers: int) -> list[dict[str, Any] | None]:
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         listener = _Listener(bar, [jobs[at].name for at in order])
-        with suppress(KeyboardInterrupt):
+        with until_interrupted() as interruption:
             carry_out(search_world, [jobs[at] for at in order], workers, listener.receive)
     found = {order[at]: result for at, result in listener.found.items()}
     for at in sorted(found):
         if "error" in found[at]:
             fail(found[at]["error"])
-    return [found.get(at) for at in range(len(jobs))]
+    return [found.get(at) for at in range(len(jobs))], interruption
 
 
 class _Listener:
     """The progress display of the jobs; it also collects their results."""
 
     def __init__(self, bar: Bar, names: Sequence[str]) -> None:
-        self.bar, self.names = bar, names
+        self.bar, self.names, self.lines = bar, names, Lines()
         self.found: dict[int, dict[str, Any]] = {}
         self._lines: dict[int, TaskID] = {}
         self._total = bar.add_task("", visible=len(names) > 1)
@@ -188,7 +184,9 @@ class _Listener:
         at, done, value = message
         if done:
             self.found[at] = value
-            self.bar.update(self._total, description=f"{len(self.found)} of {len(self.names)} done")
+            done_so_far = f"{len(self.found)} of {len(self.names)} done"
+            self.bar.update(self._total, description=done_so_far)
+            self.lines.say(lambda: f"{done_so_far}, last {self.names[at]}")
             if at in self._lines:
                 self.bar.remove_task(self._lines.pop(at))
             return
@@ -197,6 +195,9 @@ class _Listener:
         rate = value.states / value.seconds if value.seconds else 0.0
         figures = f"{value.states:>9,} {rate / 1000:>5,.0f}k/s {value.depth:>3} deep"
         self.bar.update(self._lines[at], description=f"{self.names[at]:<38} {figures}")
+        self.lines.say(
+            lambda: f"{len(self.found)} of {len(self.names)} done; {self.names[at]}: {value.states:,} states"
+        )
 
 
 def _weight(job: SearchJob) -> int:

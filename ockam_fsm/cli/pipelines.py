@@ -9,6 +9,7 @@ import typer
 from rich.progress import track
 
 from ockam_fsm.cli.app import DIFFERS, JsonOption, command, err, out, print_json
+from ockam_fsm.cli.shared.long_runs import Lines, marked, until_interrupted
 
 if TYPE_CHECKING:
     from ockam_fsm.simulation.pipelines import Measured
@@ -38,7 +39,7 @@ def pipelines(
     of spec/sessions.md).
 
     A delivery that lacks a promised property refutes the rules: exit code 1. A delivery may have more than the promised
-    properties, since these runs may not show every loss or repetition.
+    properties, since these runs may not show every loss or repetition. Ctrl-C: the results so far, exit code 130.
 
     Examples:
 
@@ -49,15 +50,23 @@ def pipelines(
     from ockam_fsm.simulation.pipelines import deliveries, measured
 
     total = sum(1 for _ in deliveries())
-    rows = list(track(measured(seed, runs), "measuring", total, console=err(), disable=as_json, transient=True))
+    rows: list[tuple[str, Measured]] = []
+    lines, console = Lines(), err()
+    quiet = as_json or not console.is_terminal
+    with until_interrupted() as interruption:
+        for row in track(measured(seed, runs), "measuring", total, console=console, disable=quiet, transient=True):
+            rows.append(row)
+            lines.say(lambda: f"{len(rows)} of {total} deliveries measured")
     if as_json:
-        print_json({"seed": seed, "runs": runs, "deliveries": [_facts(title, one) for title, one in rows]})
+        facts = [_facts(title, one) for title, one in rows]
+        print_json(marked({"seed": seed, "runs": runs, "deliveries": facts}, interruption))
     else:
         for line in _lines(rows):
             out().print(line, soft_wrap=True, markup=False, highlight=False)
     broken = [one for _, one in rows if one.broken]
     for one in broken:
         err().print(f"{one.delivery.name} is not {', not '.join(one.broken)}", soft_wrap=True, markup=False)
+    interruption.exit_if(len(rows), total, "deliveries were measured")
     if broken:
         raise typer.Exit(DIFFERS)
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 from rich.text import Text
 
 from ockam_fsm.cli.app import DIFFERS, JsonOption, command, err, fail, out, print_json, unknown
+from ockam_fsm.cli.shared.long_runs import Interruption, Lines, interruption_noted, marked
 
 if TYPE_CHECKING:
     from ockam_fsm.simulation.faults import Faults
@@ -46,7 +46,7 @@ def simulate(
     """Run real sessions in a simulated network, with faults, and check every property after each step.
 
     A seed determines a run completely. Exit codes: 0 every property holds, 1 a property does not hold, 2 wrong
-    usage.
+    usage, 130 Ctrl-C (the results so far are printed; the last run has fewer steps).
 
     Examples:
 
@@ -59,15 +59,18 @@ def simulate(
     setups = list(_setups(session_type, over, profile, seed, runs, _faults(faults), greedy))
     if trace is not None:
         _require_writable(trace)
-    rows = list(_run(setups, steps, quiet=as_json))
-    broken = [(setup, row) for setup, row in zip(setups, rows, strict=True) if row["broken"]]
+    rows: list[dict[str, Any]] = []
+    with interruption_noted() as interruption:
+        rows.extend(_run(setups, steps, interruption, quiet=as_json))
+    broken = [(setup, row) for setup, row in zip(setups, rows, strict=False) if row["broken"]]
     if as_json:
-        print_json({"steps": steps, "runs": rows})
+        print_json(marked({"steps": steps, "runs": rows}, interruption))
     else:
         for line in _lines(rows):
             out().print(Text.from_markup(line))
     for setup, row in broken:
         err().print(f"{setup.name}, seed {setup.seed}: {row['broken']} does not hold: {row['detail']}", soft_wrap=True)
+    interruption.exit_if(sum(row["steps"] >= steps for row in rows), len(setups), "runs were complete")
     if trace is not None:
         _write(broken[0][0] if broken else setups[0], steps, trace)
     if broken:
@@ -134,16 +137,24 @@ def _is_two_sided(name: str) -> bool:
     return any(kind.name == name and kind.renegotiation is Renegotiation.TWO_SIDED for kind in TYPES)
 
 
-def _run(setups: Iterable[Setup], steps: int, *, quiet: bool) -> Iterator[dict[str, Any]]:
+def _run(setups: Sequence[Setup], steps: int, interruption: Interruption, *, quiet: bool) -> Iterator[dict[str, Any]]:
     from ockam_fsm.simulation.runs import simulate as run_one
 
-    setups = list(setups)
-    with Progress(console=err(), disable=quiet, transient=True) as progress:
-        for setup in setups:
+    lines = Lines()
+    console = err()
+    with Progress(console=console, disable=quiet or not console.is_terminal, transient=True) as progress:
+        for number, setup in enumerate(setups, start=1):
+            if interruption:
+                return
             name = f"{setup.name}, seed {setup.seed}"
             task = progress.add_task(name, total=steps)
             began = perf_counter()
-            outcome = run_one(setup, steps, progress=partial(progress.advance, task))
+
+            def advance(steps: int, text: str = f"run {number} of {len(setups)}: {name}", task: TaskID = task) -> None:
+                progress.advance(task, steps)
+                lines.say(lambda: text)
+
+            outcome = run_one(setup, steps, progress=advance, over=interruption.__bool__)
             progress.remove_task(task)
             yield {
                 "type": setup.session_type.name,

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from ockam_fsm.cli.app import DIFFERS, OK, JsonOption, command, err, fail, out, print_json, unknown
+from ockam_fsm.cli.shared.long_runs import Interruption, Lines, marked, until_interrupted
 from ockam_fsm.cli.shared.pins import MANIFEST, pinned, write
 from ockam_fsm.tools.tlc import TlcError, TlcResult, require, run
 
@@ -50,7 +51,8 @@ def spec(
 ) -> None:
     """Run TLC on the formal specification, and compare with the pinned results in `spec/manifest.json`.
 
-    Exit codes: 0 every result equals its pin, 1 one differs, 2 TLC or Java is missing, or TLC reached no verdict.
+    Exit codes: 0 every result equals its pin, 1 one differs, 2 TLC or Java is missing, or TLC reached no verdict,
+    130 Ctrl-C (the results so far are printed, and compared).
 
     Examples:
 
@@ -69,15 +71,16 @@ def spec(
         require()
     except TlcError as error:
         fail(error.fact, error.remedy)
-    entries = _all(jobs, workers, pins, json_wanted)
-    if pin:
+    entries, interruption = _all(jobs, workers, pins, json_wanted)
+    if pin and not interruption:
         write(root / MANIFEST, {SECTION: [_pinned_part(entry) for entry in entries]})
     differing = {} if pin else {entry["name"]: found for entry in entries if (found := _differences(entry, pins))}
     if json_wanted:
-        print_json({"models": entries, "differing": list(differing)})
+        print_json(marked({"models": entries, "differing": list(differing)}, interruption))
     else:
         for name, found in differing.items():
             err().print(f"not as pinned: {name}: {found}", soft_wrap=True)
+    interruption.exit_if(len(entries), len(jobs), "models were checked")
     raise typer.Exit(DIFFERS if differing else OK)
 
 
@@ -96,23 +99,28 @@ def _jobs(names: Sequence[str] | None, folder: Path, workers: int) -> list[TlcJo
     return [TlcJob(model.name, folder, 1 if model.refuted else threads) for model in wanted]
 
 
-def _all(jobs: Sequence[TlcJob], workers: int, pins: dict[str, Any], quiet: bool) -> list[dict[str, Any]]:
+def _all(
+    jobs: Sequence[TlcJob], workers: int, pins: dict[str, Any], quiet: bool
+) -> tuple[list[dict[str, Any]], Interruption]:
     """Return the results in the order of the jobs; print each one as soon as it is available."""
     from ockam_fsm.tools.process_pool import JobMessage, carry_out
 
     found: dict[int, dict[str, Any]] = {}
+    lines = Lines()
 
     def receive(message: JobMessage) -> None:
         if "error" in message.value:
             fail(*message.value["error"])
         found[message.job] = message.value
+        lines.say(lambda: f"{len(found)} of {len(jobs)} models checked, last {message.value['name']}")
         if not quiet:
             out().print(_line(message.value, pins), soft_wrap=True)
 
     if not quiet:
         out().print(f"{'model':<{WIDTH}} {'verdict':<8} {'states':>9} {'steps':>5} {'seconds':>7} {'MB':>5}")
-    carry_out(checked, jobs, workers, receive)
-    return [found[at] for at in range(len(jobs))]
+    with until_interrupted() as interruption:
+        carry_out(checked, jobs, workers, receive)
+    return [found[at] for at in sorted(found)], interruption
 
 
 def checked(job: TlcJob, report: Callable[[Any], None]) -> dict[str, Any]:

@@ -228,13 +228,14 @@ def product_rule(found: Iterable[Measured]) -> Iterator[tuple[bool, float, float
     """Compare chains with Ockam's rule that the reliability of a chain is the product of those of its parts.
 
     For chains whose second part loses messages, yield: whether the first part duplicates, the mean reliability of these
-    chains, and the mean product.
+    chains, and the mean product. Nothing where no such chain was measured.
     """
     losing = [one for one in found if one.product is not None and not one.delivery.hops[1].promised.reliable]
     for repeats in (False, True):
         chains = [one for one in losing if one.delivery.hops[0].promised.unique is not repeats]
         products = [one.product[0] for one in chains if one.product is not None]
-        yield repeats, fmean(one.reliability for one in chains), fmean(products)
+        if chains:
+            yield repeats, fmean(one.reliability for one in chains), fmean(products)
 
 
 def _properties(one: DeliveryMetrics) -> Properties:

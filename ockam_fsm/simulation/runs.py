@@ -98,8 +98,12 @@ def simulate(
     *,
     trace: Callable[[dict[str, Any]], object] | None = None,
     progress: Callable[[int], None] | None = None,
+    over: Callable[[], bool] = lambda: False,
 ) -> SimulationOutcome:
-    """Run a simulation, let it settle, and return its outcome."""
+    """Run a simulation, let it settle, and return its outcome.
+
+    over: whether to end the run early; its outcome is then that of a run of fewer steps.
+    """
     tracing = Tracing(trace) if trace is not None else None
     simulation = simulation_of(setup, _make(setup, tracing))
     broken = detail = ""
@@ -107,7 +111,7 @@ def simulate(
         simulation.begin()
         if tracing is not None:
             tracing.watch(simulation.network)
-        simulation.run(steps, progress)
+        simulation.run(steps, progress, over)
         simulation.settle()
     except Broken as found:
         broken, detail = found.property_id, found.detail

@@ -392,9 +392,11 @@ class Simulation:
 
     # Running ----------------------------------------------------------------------------------------------------------
 
-    def run(self, steps: int, progress: Callable[[int], None] | None = None) -> None:
-        """Carry out this many steps. Raises Broken when a property is violated."""
-        while steps > 0:
+    def run(
+        self, steps: int, progress: Callable[[int], None] | None = None, over: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Carry out this many steps, or fewer if it is `over`. Raises Broken when a property is violated."""
+        while steps > 0 and not over():
             chunk = min(steps, ACCOUNT_EVERY_STEPS)
             for _ in range(chunk):
                 self.step()

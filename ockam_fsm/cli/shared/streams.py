@@ -25,8 +25,12 @@ ASCII = {
 """Most forms have the width of the character, so that the columns of charts and tables stay aligned."""
 
 
+class OutputLost(KeyboardInterrupt):
+    """Standard output cannot be written. No callback catches a KeyboardInterrupt."""
+
+
 class StandardOutput(io.FileIO):
-    """Standard output. If it cannot be written, it raises KeyboardInterrupt, which no callback catches.
+    """Standard output. If it cannot be written, it raises OutputLost.
 
     lost: the exit code in that case; 0 while it can be written.
     """
@@ -42,7 +46,7 @@ class StandardOutput(io.FileIO):
             self.lost = PIPE_CLOSED if error.errno == EPIPE else LOST
             if self.lost == LOST:
                 print(f"error: cannot write to standard output: {error.strerror}.", file=sys.stderr)
-            raise KeyboardInterrupt from None
+            raise OutputLost from None
 
 
 class StandardError(io.FileIO):
