@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.progress import Progress
 
 from ockam_fsm.cli.app import INTERRUPTED, JsonOption, command, err, fail, out, print_json, unknown
+from ockam_fsm.cli.shared.case_list import list_cases, require_cases
 from ockam_fsm.cli.shared.command_words import split_command
+from ockam_fsm.cli.shared.long_runs import Lines, interruption_noted, marked
 from ockam_fsm.cli.shared.network_options import DURATIONS_HELP, known_type, parsed_durations, run_to_the_end
 from ockam_fsm.cli.shared.restarter import Restarter
 from ockam_fsm.kernel.files import read_whole, write_whole
@@ -86,6 +86,9 @@ def conform(
     without: Annotated[
         list[str] | None, typer.Option("--except", metavar="CASE", help="Leave out this case; may be repeated.")
     ] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List the cases of --as, --profile and --type instead.")
+    ] = False,
     restart: Annotated[str, typer.Option(metavar="COMMAND", help=RESTART_HELP)] = "",
     expect: Annotated[Path | None, typer.Option(metavar="FILE", help="Expected deviations, in TOML.")] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as JUnit XML.")] = None,
@@ -107,6 +110,7 @@ def conform(
 
     * `ockam-fsm conform tcp://127.0.0.1:4000 --spawner session_spawner`
     * `ockam-fsm conform tcp://127.0.0.1:4000 --echo echo --html report.html`
+    * `ockam-fsm conform --list --profile generation  # the cases, for --only and --except`
     * `ockam-fsm conform --pipe "node adapter.js session.js"`
     """
     from ockam_fsm.cli.shared.deadly_cases import remembered
@@ -121,14 +125,16 @@ def conform(
         _judge_program(pipe, session_type, chosen_profile, patience, limit, expected, outputs)
     if role not in ROLES:
         unknown("role", role, ROLES)
+    kind = known_type(
+        session_type or ("explicit-persistent-one-sided" if speaks.names_sessions else "explicit-transient")
+    )
+    if listed:
+        list_cases(speaks, kind, role, as_json)
     if not target or not (spawner or (echo and role == "initiator")):
         fail(
             "there is no target.",
             "Give tcp://HOST:PORT --spawner ADDRESS (without sessions --echo ADDRESS), or --pipe COMMAND.",
         )
-    kind = known_type(
-        session_type or ("explicit-persistent-one-sided" if chosen_profile.names_sessions else "explicit-transient")
-    )
     declared = frozenset(part.partition("=")[0].strip() for part in durations.split(",") if part)
     pace = Pace(patience, run_seconds=limit)
     waits = parsed_durations(durations)
@@ -161,16 +167,16 @@ class _Outputs:
         try:
             yield
         except asyncio.CancelledError:
-            self.write(report())
+            self.write(report(), interrupted=True)
             raise
 
-    def write(self, report: Report, remedy: str = "") -> None:
+    def write(self, report: Report, remedy: str = "", *, interrupted: bool = False) -> None:
         """Write the report everywhere. `remedy`: printed if nothing could be judged."""
         from ockam_fsm.cli.shared.conform_output import show_report
         from ockam_fsm.conformance.report.json_junit import to_junit
 
         if self.as_json:
-            print_json(report.to_json())
+            print_json(marked(report.to_json(), interrupted))
         else:
             show_report(out(), report, remedy, every=self.every)
         if self.junit is not None:
@@ -196,8 +202,14 @@ def _judge_program(
 
     kinds = (known_type(session_type),) if session_type else TYPES
     end = time.monotonic() + limit
-    with err().status("testing the program ..."), _interrupts() as interrupted:
-        effort = Effort(over=lambda: bool(interrupted) or time.monotonic() > end)
+    with err().status("testing the program ..."), interruption_noted() as interruption:
+        lines = Lines()
+
+        def over() -> bool:
+            lines.say(lambda: f"testing the program; at most {end - time.monotonic():.0f} s more")
+            return bool(interruption) or time.monotonic() > end
+
+        effort = Effort(over=over)
         report = check_program(split_command(command), kinds, profile, effort, patience)
     words = ["ockam-fsm", "conform", "--pipe", command, *(["--type", session_type] if session_type else []),
              "--profile", profile.name]  # fmt: skip
@@ -205,24 +217,8 @@ def _judge_program(
         report, expected=expected, seconds=round(limit - end + time.monotonic(), 3), command=shlex.join(words)
     )
     remedy = f"Run {command} by hand: it must answer each line with one line, as in spec/conformance-pipe.md."
-    outputs.write(report, remedy)
-    raise typer.Exit(INTERRUPTED if interrupted else report.exit_code)
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Record the first Ctrl-C; the second one ends the program at once."""
-    seen: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        seen.append(number)
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield seen
-    finally:
-        signal.signal(signal.SIGINT, before)
+    outputs.write(report, remedy, interrupted=bool(interruption))
+    raise typer.Exit(INTERRUPTED if interruption else report.exit_code)
 
 
 async def _judge(
@@ -286,9 +282,11 @@ async def _judge_initiator(
 
 def _shown(bar: Progress) -> Callable[[int, int, str], None]:
     task = bar.add_task("cases", total=None)
+    lines = Lines()
 
     def progress(done: int, total: int, name: str) -> None:
         bar.update(task, completed=done, total=total, description=name)
+        lines.say(lambda: f"{done} of {total} cases done; now {name}")
 
     return progress
 
@@ -392,16 +390,6 @@ def expected_deviations(path: Path | None) -> tuple[Expected, ...]:
         fail(f"{path} is not text in UTF-8: {error}.", "Name a TOML file with --expect.")
     except DefinitionError as error:
         fail(str(error))
-
-
-def require_cases(node: NodeUnderTest, only: Iterable[str], role: str) -> None:
-    from ockam_fsm.conformance.wire import initiator_kit, kit
-
-    cases = kit.selected_cases(node) if role == "initiator" else initiator_kit.selected_cases(node, role=role)
-    known = [one.name for one in cases]
-    for name in only:
-        if name not in known:
-            unknown(f"case of profile {node.profile.name} named", name, known)
 
 
 def command_line(

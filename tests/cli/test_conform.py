@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from ockam_fsm.conformance.report.clauses import BY_ID
 from tests.cli.test_network import COMMAND, call
 from tests.conformance.defective import our_node
 from tests.net.ports import kept_address, nowhere
@@ -126,7 +127,10 @@ def test_an_unreachable_node_is_exit_code_2() -> None:
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--restart", "/no/such"), "cannot run /no/such"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--as", "both"), "no role 'both'"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--expect", "/nowhere.toml"), "cannot read"),
-        (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--profile", "generation", "--only", "row-v5"), "more."),
+        (
+            ("conform", "tcp://127.0.0.1:1", *SPAWNER, "--profile", "generation", "--only", "row-v5"),
+            "more (ockam-fsm conform --list --profile generation lists them).",
+        ),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--durations", "idel=1"), "Did you mean idle?"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--html", "/no/where.html"), "there is no folder /no"),
         (("conform", "tcp://127.0.0.1:1", *SPAWNER, "--pipe", "cat"), "there are two targets"),
@@ -215,7 +219,9 @@ def test_ctrl_c_ends_it_cleanly_and_reports_the_cases_left(tmp_path: Path) -> No
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert "the run was ended before this was tried" in {one["reason"] for one in json.loads(out)["clauses"]}
+    told = json.loads(out)
+    assert told["interrupted"] is True
+    assert "the run was ended before this was tried" in {one["reason"] for one in told["clauses"]}
     assert page.read_text().startswith("<!doctype html>")
 
 
@@ -297,3 +303,33 @@ def test_a_case_that_kills_a_node_is_remembered(tmp_path: Path, monkeypatch: pyt
     kept.write_text("no JSON")
     assert conform(where, *options, "--except", "malformed-hello", only=("echo",))[0] == 0
     assert kept.read_text() == "no JSON", "the file is not changed"
+
+
+@pytest.mark.parametrize("role", ["initiator", "responder", "stream"])
+@pytest.mark.parametrize("profile", ["ockam", "generation"])
+def test_the_cases_are_listed_with_what_they_need(role: str, profile: str) -> None:
+    code, out, err = call("conform", "--list", "--as", role, "--profile", profile, "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert (found["as"], found["profile"]) == (role, profile)
+    for one in found["cases"]:
+        assert one["clause"] in BY_ID, one
+        assert one["severity"]
+        assert one["tries"]
+    assert len({one["name"] for one in found["cases"]}) == len(found["cases"]) > 3
+
+
+def test_a_case_lists_every_option_that_it_needs() -> None:
+    options = ("--profile", "generation", "--type", "explicit-transient")
+    needs = {one["name"]: one["needs"] for one in json.loads(call("conform", "--list", *options, "--json")[1])["cases"]}
+    assert needs["echo"] == ["--echo"]
+    assert "--durations negotiation" in {option for one in needs.values() for option in one}
+    assert "--capacity" in {option for one in needs.values() for option in one}
+    text = call("conform", "--list", *options)[1]
+    assert all(name in text for name in needs)
+
+
+def test_an_unknown_case_names_the_command_that_lists_them() -> None:
+    code, _, err = call("conform", "tcp://127.0.0.1:1", "--spawner", "s", "--only", "anser")
+    assert code == 2
+    assert "(ockam-fsm conform --list --profile ockam lists them)" in err

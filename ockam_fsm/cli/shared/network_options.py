@@ -33,6 +33,7 @@ ROUTE_HELP = (
     "Steps joined by `/`: `tcp://HOST:PORT` for a node, then the name of a worker; more steps may follow: "
     "`tcp://127.0.0.1:4000/hop/echo`, `tcp://[::1]:4000/echo`, `tcp://a:4000/tcp://b:4000/echo`."
 )
+BACK_OFF = "back-off"
 DURATIONS_HELP = (
     "Session timers in seconds, `name=seconds`, separated by commas: negotiation, keepalive, idle, retention, request, "
     "back-off. Example: `keepalive=1,idle=5`."
@@ -69,6 +70,14 @@ def known_type(name: str) -> SessionType:
     return known[name]
 
 
+def duration_names() -> tuple[str, ...]:
+    """Return the names of the durations, as `--durations` has them."""
+    from ockam_fsm.runtime.session.config import Durations
+
+    own = (field.name.removesuffix("_seconds") for field in fields(Durations) if field.name != "back_off")
+    return (*own, BACK_OFF)
+
+
 def parsed_durations(text: str, request_seconds: float = 0.0) -> Durations:
     """Return the durations of `text`, with the defaults for the rest.
 
@@ -77,14 +86,14 @@ def parsed_durations(text: str, request_seconds: float = 0.0) -> Durations:
     from ockam_fsm.kernel.errors import DefinitionError
     from ockam_fsm.runtime.session.config import BackOff, Durations
 
+    known = duration_names()
     durations = Durations(request_seconds=max(Durations().request_seconds, request_seconds))
-    known = [field.name.removesuffix("_seconds") for field in fields(Durations) if field.name != "back_off"]
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, value = part.partition("=")
-        if name not in (*known, "back-off"):
-            unknown("duration", name, (*known, "back-off"))
+        if name not in known:
+            unknown("duration", name, known)
         seconds = _seconds(name, value)
-        change: Any = {f"{name}_seconds": seconds} if name in known else {"back_off": BackOff(seconds)}
+        change: Any = {f"{name}_seconds": seconds} if name != BACK_OFF else {"back_off": BackOff(seconds)}
         try:
             durations = replace(durations, **change)
         except DefinitionError as error:
@@ -94,7 +103,7 @@ def parsed_durations(text: str, request_seconds: float = 0.0) -> Durations:
 
 def durations_text(durations: Durations, names: Iterable[str]) -> str:
     """Return the durations with these names in the form that `parsed_durations` reads."""
-    back_off = {"back-off": durations.back_off.initial_seconds}
+    back_off = {BACK_OFF: durations.back_off.initial_seconds}
     seconds = {field.name.removesuffix("_seconds"): getattr(durations, field.name) for field in fields(durations)}
     return ",".join(f"{name}={(seconds | back_off)[name]:g}" for name in sorted(names))
 
@@ -166,6 +175,8 @@ def run_to_the_end(main: Coroutine[Any, Any, int]) -> None:
 def _remedy(text: str) -> str:
     if any(cause in text for cause in ("connection lost", "connection refused", "Connect")):
         return "Check that a node listens there: start one with `ockam-fsm node --listen HOST:PORT`."
+    if text.startswith("no such partition"):
+        return "Choose another one with --partition."
     if text == "unknown address":
         return "Begin the route with the node of the worker: tcp://HOST:PORT/NAME."
     return "Check the route and the log of the peer."

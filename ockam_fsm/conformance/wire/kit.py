@@ -100,6 +100,11 @@ def selected_cases(target: NodeUnderTest, choice: CaseSelection = EVERYTHING) ->
     return choice.of(one for one in every if target.profile.name in one.profiles)
 
 
+def lacking(one: Case, target: Target) -> str:
+    """Return why a case is not applicable to a target by its declaration; empty if it is."""
+    return one.lacks(target) or ("" if one.name in NAME_NO_SESSION else no_spawner(target))
+
+
 class Kit:
     """One run against one target. `command`: see `Runner`. `restart`: starts the node again; None if the kit cannot."""
 
@@ -247,7 +252,7 @@ class Kit:
 
     def _skipped(self, one: Case) -> bool:
         """Whether a case is not tried; then its finding is recorded. Features that the target lacks come first."""
-        if why := one.lacks(self.target) or ("" if one.name in NAME_NO_SESSION else no_spawner(self.target)):
+        if why := lacking(one, self.target):
             self.runner.found(one, Verdict.NOT_APPLICABLE, why)
         elif reason := self._hopeless(one):
             self.runner.found(one, Verdict.INCONCLUSIVE, reason)
