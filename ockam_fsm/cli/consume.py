@@ -45,7 +45,8 @@ def consume(
     The index is saved after the line is written and flushed: after a kill the last lines may be repeated, but none is
     left out. While the node cannot be reached, the command waits.
 
-    Exit codes: 0 ended by --until-idle, 1 given up after --timeout, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+    Exit codes: 0 ended by --until-idle, 1 given up after --timeout, or there is no such partition, 2 wrong
+    usage, 130 Ctrl-C, 143 SIGTERM.
 
     Examples:
 

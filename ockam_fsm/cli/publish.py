@@ -64,7 +64,8 @@ def publish(
     If the node, the connection or the storage fails, the command waits and sends unconfirmed messages again; each is
     stored once.
 
-    Exit codes: 0 every message is confirmed, 1 given up after --timeout, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+    Exit codes: 0 every message is confirmed, 1 given up after --timeout, or there is no such partition, 2 wrong
+    usage, 130 Ctrl-C, 143 SIGTERM.
 
     Examples:
 
@@ -97,7 +98,7 @@ async def _publish(
     waiting: Waiting,
     as_json: bool,
 ) -> int:
-    from ockam_fsm.kernel.errors import LocalSessionError
+    from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
     from ockam_fsm.net.node import TcpNode
     from ockam_fsm.net.streams.publisher import StreamPublisher
     from ockam_fsm.runtime.stream.publisher import PublisherConfig
@@ -114,7 +115,7 @@ async def _publish(
             sending = asyncio.ensure_future(_send(publisher, given, window))
             try:
                 done = await _watched(sending, publisher, timeout, waiting)
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, RemoteSessionError):
                 _report(publisher, stream, skipped, as_json)
                 raise
             _report(publisher, stream, skipped, as_json)

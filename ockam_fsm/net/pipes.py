@@ -32,6 +32,7 @@ from ockam_fsm.machines.pipe_ordering import Ordering
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.net.arguments import NameOrAddress, TextOrRoute, address_of, check_running, config_of, route_of
+from ockam_fsm.net.deadlines import deadline
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.routes import format_route
 from ockam_fsm.net.session import SESSION_CLOSED, TcpSession
@@ -159,14 +160,21 @@ class Pipe:
         """The number of accepted, unconfirmed messages; 0 for an index pipe. Raises the errors of `address`."""
         return self._sending.unconfirmed
 
-    async def flush(self) -> None:
+    async def flush(self, timeout_seconds: float | None = None) -> None:
         """Wait until each accepted message is confirmed, or is a dead letter of this node. A confirm pipe does not
-        retransmit: if a message is lost, this call never returns.
+        retransmit: if a message is lost, this call returns only at its deadline.
+
+        timeout_seconds: the deadline of the caller. The pipe goes on after it.
 
         Raises:
-            LocalSessionError: the node has stopped, or the pipe was not opened.
+            LocalSessionError: the node has stopped, the pipe was not opened, or an argument is of the wrong type.
             RemoteSessionError: the session of the pipe has closed.
+            TimeoutError: not everything was confirmed by the deadline.
         """
+        async with deadline(timeout_seconds, lambda: ("not confirmed", f": {self.unconfirmed} messages")):
+            await self._all_confirmed()
+
+    async def _all_confirmed(self) -> None:
         sending, queue = self._sending, self._node.node.router.application.queue
         while self._node.running and (sending.unconfirmed or queue):
             if self._session is not None and self._session.state is State.CLOSED:

@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 from typing import Any, Protocol
 
-from ockam_fsm.kernel.arguments import check_seconds
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.vocabulary import Creation, State
+from ockam_fsm.net.deadlines import check_deadline, deadline
 from ockam_fsm.net.inbox import Inbox
 from ockam_fsm.net.tcp_edge import TcpEdge
 from ockam_fsm.runtime.encoding.message import Address, Message, Route
@@ -140,7 +140,7 @@ class TcpSession:
             TimeoutError: it is not established in time; it keeps trying.
             CancelledError: the call was cancelled; the session is closed, unless it is used by another call.
         """
-        _check_deadline(timeout_seconds)
+        check_deadline(timeout_seconds)
         self._node.order(lambda node: node.open(self.address))
         try:
             await self.established(timeout_seconds)
@@ -151,13 +151,13 @@ class TcpSession:
 
     async def established(self, timeout_seconds: float | None = None) -> None:
         """Wait until the session is established. Raises the errors of `open`."""
-        _check_deadline(timeout_seconds)
+        check_deadline(timeout_seconds)
         if self.state is not State.ESTABLISHED:
             await self._next(Established, timeout_seconds)
 
     async def closed(self, timeout_seconds: float | None = None) -> str:
         """Wait until the session is closed, and return the reason."""
-        _check_deadline(timeout_seconds)
+        check_deadline(timeout_seconds)
         if self.state is not State.CLOSED:
             await self._next(Closed, timeout_seconds)
         return self.reason
@@ -167,7 +167,7 @@ class TcpSession:
 
         An implicit session negotiates again only with its next message; for it this call does not wait.
         """
-        _check_deadline(timeout_seconds)
+        check_deadline(timeout_seconds)
         self._node.order(lambda node: node.renegotiate(self.address))
         if self.creation is Creation.EXPLICIT:
             await self._next(Established, timeout_seconds)
@@ -250,7 +250,7 @@ class TcpSession:
         inbox = self._inbox
         if inbox is None:
             raise TypeError("this session has a handler: its messages go there")
-        async with _within(timeout_seconds):
+        async with asyncio.timeout(check_deadline(timeout_seconds)):
             while not inbox.messages:
                 self._node.require_running()
                 if self.state is State.CLOSED:
@@ -384,19 +384,15 @@ class TcpSession:
                 finally:
                     self._waiters = tuple(other for other in self._waiters if other is not waiter)
 
-    @asynccontextmanager
-    async def _deadline(self, missing: str, timeout_seconds: float | None) -> AsyncIterator[None]:
+    def _deadline(self, missing: str, timeout_seconds: float | None) -> AbstractAsyncContextManager[None]:
         """A deadline whose error names the missing event, the state of the session and its last failure."""
-        deadline = _within(timeout_seconds)
-        try:
-            async with deadline:
-                yield
-        except TimeoutError:
-            if not deadline.expired():
-                raise
+
+        def found() -> tuple[str, str]:
             failed = self.reason and self.state is not State.ESTABLISHED
             since = f"; the last failure: {with_detail(self.reason, self.detail)}" if failed else ""
-            raise TimeoutError(f"{missing} within {timeout_seconds:g} s, in {self.state.name}{since}") from None
+            return missing, f", in {self.state.name}{since}"
+
+        return deadline(timeout_seconds, found)
 
     def _is_used(self) -> bool:
         """Whether a call waits for this session, or it holds messages or requests."""
@@ -417,12 +413,3 @@ class TcpSession:
             return None
         connection = self._node.edge.connections.get(carrier.via)
         return carrier.via if connection is not None and connection.slow else None
-
-
-def _within(timeout_seconds: float | None) -> asyncio.Timeout:
-    """Return a deadline. Raises LocalSessionError unless it is None or a finite number of seconds."""
-    return asyncio.timeout(_check_deadline(timeout_seconds))
-
-
-def _check_deadline(timeout_seconds: float | None) -> float | None:
-    return None if timeout_seconds is None else check_seconds("timeout_seconds", timeout_seconds)

@@ -120,9 +120,13 @@ def test_partitions(where: str) -> None:
         assert call("publish", "wide", "--partition", partition, "--node", where, given=text)[0] == 0
     assert consumed(where, "wide", "--partition", "1") == b"one\n"
     assert consumed(where, "wide", "--partition", "0") == b"zero\n"
-    code, _, err = call("publish", "wide", "--partition", "2", "--node", where, "--timeout", "0.4", given=b"x\n")
+    code, _, err = call("publish", "wide", "--partition", "2", "--node", where, given=b"x\n")
     assert code == 1
-    assert "wide has no partition 2" in err
+    assert "0 messages confirmed by wide, 1 not." in err
+    assert "error: no such partition: wide has no partition 2; publish to a partition that the stream has." in err
+    code, out, err = call("consume", "wide", "--partition", "5", "--node", where, "--group", "g")
+    assert (code, out) == (1, b"")
+    assert "error: no such partition: wide has no partition 5, only 0, 1; read one that the stream has." in err
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from ockam_fsm.machines.consumer import ConsumerEvent
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.node import TcpNode
-from ockam_fsm.net.streams.consumer import StreamConsumer
+from ockam_fsm.net.streams.consumer import NotedAnswers, StreamConsumer
 from ockam_fsm.net.streams.publisher import Kept, StreamPublisher
 from ockam_fsm.runtime.encoding.stream_messages import (
     Pulled,
@@ -32,7 +32,6 @@ from ockam_fsm.runtime.encoding.stream_messages import (
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
 from ockam_fsm.runtime.stream.commands import Ask, PublisherCommand, Request, StreamTimer
 from ockam_fsm.runtime.stream.consumer import Consumer, ConsumerConfig
-from ockam_fsm.runtime.stream.profile import StreamProfile
 from ockam_fsm.runtime.stream.publisher import Publisher, PublisherConfig
 
 DURATIONS = Durations(2.0, 1.0, 2.0, 1.0, 2.0, BackOff(0.05))
@@ -223,7 +222,7 @@ class ConsumerDefect:
         consumer = StreamConsumer(node, route, "orders", group="billing", config=config, restart=BackOff(0.05))
         consumer._core = self.core(config)
         if self.pulls_from is not None:
-            consumer._profile = StreamProfile("orders", self.pulls_from, 2)
+            consumer._profile = NotedAnswers("orders", self.pulls_from, 2)
         async with consumer:
             while True:
                 await consumer.next()

@@ -134,6 +134,24 @@ def test_leaving_waits_for_confirmations_except_after_an_exception() -> None:
     over_tcp(main())
 
 
+def test_waiting_ends_at_the_deadline_of_the_caller_and_the_pipe_goes_on() -> None:
+    async def main() -> None:
+        async with TcpNode() as there, TcpNode() as here:
+            app = App(there)
+            where = await there.listen()
+            async with Pipe(here, f"tcp://{where}/reliable", QUICK) as pipe:
+                here.send((pipe.address, APP), b"1")
+                with pytest.raises(TimeoutError, match=r"not confirmed within 0\.1 s: 1 messages"):
+                    await pipe.flush(timeout_seconds=0.1)
+                with pytest.raises(LocalSessionError, match="timeout_seconds: nan seconds"):
+                    await pipe.flush(float("nan"))
+                pipe_receiver(there, "reliable")
+                await pipe.flush(timeout_seconds=60)
+            assert app.payloads == [1]
+
+    over_tcp(main())
+
+
 def test_waiting_ends_when_the_node_stops_or_the_session_closes() -> None:
     async def main() -> None:
         async with TcpNode() as there:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
-from ockam_fsm.kernel.errors import LocalSessionError
+from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.net.node import TcpNode
-from ockam_fsm.net.streams.consumer import StreamConsumer
+from ockam_fsm.net.streams.consumer import StreamConsumer, _profile
 from ockam_fsm.net.streams.service import STREAM, STREAM_INDEX, StreamService
-from ockam_fsm.runtime.encoding.message import Message
+from ockam_fsm.runtime.encoding.message import Message, local
 from ockam_fsm.runtime.encoding.stream_messages import (
     CreateStream,
     StoredMessage,
+    StreamCreated,
     StreamError,
     encode_response,
 )
 from ockam_fsm.runtime.node.workers import Context
+from ockam_fsm.runtime.session.commands import TimedOut
+from ockam_fsm.runtime.session.handshake import Place
+from ockam_fsm.runtime.stream.consumer import ConsumerConfig
+from ockam_fsm.runtime.stream.profile import NO_PARTITION
 from ockam_fsm.storage.memory import MemoryStorage
 from tests.net.ports import kept_address
 from tests.net.stream_helpers import (
@@ -64,11 +70,37 @@ def test_partitions_are_independent_streams() -> None:
                 assert await read(reader, 5) == numbered(5)
             lost = publisher(here, where, "orders/3")
             await lost.__aenter__()
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.2):
-                    await lost.publish(b"x")
-            assert "no partition 3" in lost.reason
-            lost.close()
+            with pytest.raises(RemoteSessionError, match="no such partition: orders has no partition 3; publish to"):
+                await lost.publish(b"x")
+            with pytest.raises(RemoteSessionError, match="no such partition"):
+                await lost.flush()
+            async with consumer(here, where, partition=3, request_seconds=1.0) as reader:
+                with pytest.raises(RemoteSessionError, match="orders has no partition 3, only 0, 1, 2;"):
+                    await reader.next()
+
+    over_tcp(main())
+
+
+def test_a_partition_that_was_answered_for_is_not_missing_later() -> None:
+    """The answers for the partitions after it say nothing about it."""
+    profile = _profile(ConsumerConfig("s", "g", 1), 3)
+    for number in (0, 1, 2):
+        with suppress(RemoteSessionError):
+            profile.decode(encode_response(StreamCreated("s", number)), Place.HANDSHAKE, (local("worker"),))
+        assert profile.others == ([0] if number == 0 else [])
+
+
+def test_a_publisher_goes_on_if_a_stream_lacks_its_partition_later() -> None:
+    """A storage may be replaced by mistake: messages that were accepted before wait until it is back."""
+
+    async def main() -> None:
+        async with streams() as (here, _, where):
+            sender = publisher(here, where, "orders")
+            async with sender:
+                await sender.publish(b"x")
+                sender.notified(TimedOut("error message", f"{NO_PARTITION}: orders has no partition 0"))
+                assert "no such partition" in sender.waits_for
+                await sender.publish(b"y")
 
     over_tcp(main())
 

@@ -152,6 +152,21 @@ def test_at_most_the_window_waits_for_confirmation() -> None:
     over_tcp(main())
 
 
+def test_waiting_for_a_stream_ends_at_the_deadline_of_the_caller() -> None:
+    async def main() -> None:
+        async with TcpNode() as here:
+            sender = await publisher(here, kept_address()).__aenter__()
+            with pytest.raises(TimeoutError, match=r"not stored within 0\.05 s: 1 messages; "):
+                await sender.publish(b"x", timeout_seconds=0.05)
+            with pytest.raises(TimeoutError, match=r"not stored within 0\.05 s: 1 messages; "):
+                await sender.flush(timeout_seconds=0.05)
+            with pytest.raises(LocalSessionError, match="timeout_seconds: str"):
+                await sender.flush("1")  # type: ignore[arg-type]
+            sender.close()
+
+    over_tcp(main())
+
+
 def test_many_tasks_publish_concurrently_with_one_publisher() -> None:
     async def main() -> None:
         storage = MemoryStorage()

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from types import NoneType, TracebackType
 
 from ockam_fsm.kernel.arguments import check_count, check_type
@@ -27,13 +28,15 @@ from ockam_fsm.machines.vocabulary import Role, State
 from ockam_fsm.net.arguments import TextOrRoute, check_running, route_of
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.session import SESSION_CLOSED, TcpSession
-from ockam_fsm.runtime.encoding.message import local
+from ockam_fsm.runtime.encoding.message import Route, local
 from ockam_fsm.runtime.encoding.stream_messages import (
+    SHOWN_CHARACTERS,
     GetIndex,
     Pull,
     Pulled,
     SaveIndex,
     StoredMessage,
+    StreamCreated,
     StreamError,
     StreamRequest,
     StreamResponse,
@@ -42,13 +45,25 @@ from ockam_fsm.runtime.encoding.stream_messages import (
 )
 from ockam_fsm.runtime.session.commands import with_detail
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
-from ockam_fsm.runtime.stream.commands import Ask, Bury, ConsumerCommand, ConsumerFailed, Ignored, Process, StreamTimer
+from ockam_fsm.runtime.session.handshake import Place
+from ockam_fsm.runtime.session.signals import Signal
+from ockam_fsm.runtime.stream.commands import (
+    Ask,
+    Bury,
+    ConsumerCommand,
+    ConsumerFailed,
+    Ignored,
+    Process,
+    SetTimer,
+    StreamTimer,
+)
 from ockam_fsm.runtime.stream.consumer import Consumer, ConsumerConfig, ConsumerImage
-from ockam_fsm.runtime.stream.profile import StreamProfile
+from ockam_fsm.runtime.stream.profile import NO_PARTITION, StreamProfile
 
 CANCELLED = "its caller was cancelled"
 IS_CLOSED = "the consumer is closed: create another one"
 INDEX_NAME = "stream_index"
+MOST_LISTED = 64
 UNDER_A_SECOND = BackOff(initial_seconds=0.2, max_seconds=10.0)
 
 
@@ -127,6 +142,7 @@ class StreamConsumer:
 
         Raises:
             LocalSessionError: the node has stopped, or the consumer is closed.
+            RemoteSessionError: the stream has no such partition; it was answered for others only.
         """
         if self._with_application:
             self._with_application = False
@@ -195,9 +211,15 @@ class StreamConsumer:
         try:
             return self._received(decode_response(await self._ask(plan.ask)))
         except TimeoutError:
+            if others := self._profile.others:
+                raise RemoteSessionError(NO_PARTITION, self._without(others)) from None
             return self._core.fire(StreamTimer.REQUEST)
         except (RemoteSessionError, EventRefused) as error:  # refused: the session has failed meanwhile
             return self._core.session_lost(str(error))
+
+    def _without(self, others: list[int]) -> str:
+        name, numbers = self.config.stream_name[:SHOWN_CHARACTERS], ", ".join(map(str, others))
+        return f"{name} has no partition {self.config.partition}, only {numbers}; read one that the stream has"
 
     async def _pause(self, seconds: float) -> None:
         """Wait for `seconds`.
@@ -269,15 +291,43 @@ class StreamConsumer:
             await session.close()
 
 
-def _profile(config: ConsumerConfig, partitions: int | None) -> StreamProfile:
+@dataclass(frozen=True)
+class NotedAnswers(StreamProfile):
+    """The profile of a consumer, which notes the partitions that were answered for.
+
+    A stream is created once, with a number of partitions that never changes, and a service answers for each (12.10). A
+    consumer that hears of others only would otherwise wait for ever.
+    """
+
+    answered: set[int] = field(default_factory=set, compare=False, repr=False)
+
+    @property
+    def others(self) -> list[int]:
+        """The partitions that were answered for; none of them if the own one was."""
+        return [] if self.partition in self.answered else sorted(self.answered)
+
+    def decode(self, payload: bytes, place: Place, return_route: Route) -> Signal:
+        if place is Place.HANDSHAKE and isinstance(created := decode_response(payload), StreamCreated):
+            self._note(created)
+        return super().decode(payload, place, return_route)
+
+    def _note(self, created: StreamCreated) -> None:
+        number = created.partition
+        if created.stream_name != self.stream_name or number is None:
+            return
+        if number == self.partition or len(self.answered) < MOST_LISTED:
+            self.answered.add(number)
+
+
+def _profile(config: ConsumerConfig, partitions: int | None) -> NotedAnswers:
     """Return the profile. To read a given partition, it uses the partitioned protocol: the plain one has only one."""
     partition = config.partition
     if partition is None:
-        return StreamProfile(config.stream_name, 0, partitions)
+        return NotedAnswers(config.stream_name, 0, partitions)
     wanted = partition + 1 if partitions is None else partitions
     if partition >= wanted:
         raise LocalSessionError(f"partition {partition} of {wanted}: give 0 to {wanted - 1}")
-    return StreamProfile(config.stream_name, partition, wanted)
+    return NotedAnswers(config.stream_name, partition, wanted)
 
 
 class _Plan:

@@ -12,13 +12,16 @@ Rule 2: leaving the `async with` waits until all messages are confirmed, except 
 Rule 3: `keep` receives an image before new messages in it are sent. A publisher that starts with the last image goes
         on, and no message is stored twice (clause 12.4). Messages confirmed since then are sent and confirmed again.
 Rule 4: if `keep` fails, the messages are not sent: the publisher fails, and every call raises the cause.
-Source: spec/sessions.md clauses 12.2 to 12.4.
+Rule 5: a publisher whose first session is refused because the stream lacks the partition fails: the number of
+        partitions never changes.
+Source: spec/sessions.md clauses 12.2 to 12.4 and 12.10.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from types import NoneType, TracebackType
 from typing import Any, NamedTuple
 
@@ -29,6 +32,7 @@ from ockam_fsm.machines.publisher import PublisherState
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.net.arguments import TextOrRoute, check_running, route_of
+from ockam_fsm.net.deadlines import deadline
 from ockam_fsm.net.node import TcpNode
 from ockam_fsm.runtime.encoding.gate import check_payload
 from ockam_fsm.runtime.encoding.message import Address
@@ -57,6 +61,7 @@ from ockam_fsm.runtime.stream.commands import (
     StreamTimer,
     Withdraw,
 )
+from ockam_fsm.runtime.stream.profile import NO_PARTITION
 from ockam_fsm.runtime.stream.publisher import Publisher, PublisherConfig, PublisherImage
 
 PUBLISHER_CLOSED = "publisher closed"
@@ -114,7 +119,7 @@ class StreamPublisher:
         self._session: Address | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._progress = asyncio.Event()
-        self._entered = False
+        self._entered = self._was_established = False
         self._error: Exception | None = None
         self.state_losses = 0
         """How often the stream had lost its record, so that messages may be stored twice."""
@@ -189,7 +194,7 @@ class StreamPublisher:
         Raises:
             LocalSessionError: a message is of the wrong type or too large (then none is accepted), or the publisher is
                 closed.
-            RemoteSessionError: the session has ended.
+            RemoteSessionError: the session has ended, or the stream has no such partition.
         """
         most = self.largest
         for data in messages:
@@ -207,23 +212,40 @@ class StreamPublisher:
                 await self._next()
         return self.accepted
 
-    async def publish(self, data: bytes) -> int:
+    async def publish(self, data: bytes, *, timeout_seconds: float | None = None) -> int:
         """Accept a message, and wait until it is stored. Raises the errors of `send`.
 
+        timeout_seconds: the deadline of the caller.
+
         Raises:
+            TimeoutError: it was not stored by the deadline. Once accepted, it is still published.
             CancelledError: the call was cancelled; the message is still published.
         """
-        ordinal = await self.send(data)
-        await self._confirmed(ordinal)
+        async with self._deadline(timeout_seconds):
+            ordinal = await self.send(data)
+            await self._confirmed(ordinal)
         return ordinal
 
-    async def flush(self) -> None:
-        """Wait until all accepted messages are stored. Raises the errors of `send`."""
-        await self._confirmed(self.accepted)
+    async def flush(self, timeout_seconds: float | None = None) -> None:
+        """Wait until all accepted messages are stored. Raises the errors of `send`.
+
+        timeout_seconds: the deadline of the caller. The publisher goes on after it.
+
+        Raises:
+            TimeoutError: not all were stored by the deadline.
+        """
+        async with self._deadline(timeout_seconds):
+            await self._confirmed(self.accepted)
 
     def close(self) -> None:
         """Close the publisher now. Unconfirmed messages may or may not be stored."""
         self._do(self._core.close())
+
+    def _deadline(self, timeout_seconds: float | None) -> AbstractAsyncContextManager[None]:
+        def missing() -> tuple[str, str]:
+            return "not stored", f": {self.accepted - self.confirmed} messages; {self.waits_for or 'no answer yet'}"
+
+        return deadline(timeout_seconds, missing)
 
     async def _confirmed(self, ordinal: int) -> None:
         while self._core.confirmed < ordinal:
@@ -260,7 +282,7 @@ class StreamPublisher:
         """Handle a notice of the session; called by the node."""
         match notice:
             case Established(resumed=resumed):
-                self.waits_for = ""
+                self.waits_for, self._was_established = "", True
                 self._do(self._core.established(resumed))
             case Responded(int() as number, payload):
                 self._do(self._core.responded(number, payload))
@@ -268,10 +290,17 @@ class StreamPublisher:
                 self._do(self._core.failed(number, reason))
             case TimedOut(reason, detail):
                 self.reason = self.waits_for = with_detail(reason, detail)
+                if detail.startswith(NO_PARTITION) and not self._was_established:
+                    self._refused(detail)
             case Closed(reason, detail):
                 self.reason = self.waits_for = with_detail(reason, detail)
                 self._session = None
                 self._do(self._core.session_closed(self.reason))
+
+    def _refused(self, detail: str) -> None:
+        fact = detail.removeprefix(NO_PARTITION).removeprefix(": ")
+        self._fail(RemoteSessionError(NO_PARTITION, f"{fact}; publish to a partition that the stream has"))
+        self._node.loop.call_soon(self.close)  # after the session has handled its own notice
 
     def remembered(self, number: int) -> None:
         """Keep the number that the session uses from now on; called by the node."""

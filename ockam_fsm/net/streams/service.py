@@ -52,6 +52,7 @@ from ockam_fsm.runtime.session.host import error_for
 from ockam_fsm.runtime.session.signals import Hello
 from ockam_fsm.runtime.stream.commands import Ignored, KeepIndex, Reply
 from ockam_fsm.runtime.stream.index import IndexWorker
+from ockam_fsm.runtime.stream.profile import NO_PARTITION
 from ockam_fsm.runtime.stream.worker import NOT_SERVED, StreamConfig
 from ockam_fsm.storage.interface import Storage, StorageError, StorageRefused
 
@@ -161,7 +162,7 @@ class StreamService:
         try:
             name, number, taken = _named(message.onward_route)
             if number >= await self._count(name, number + 1):
-                raise LocalSessionError(f"stream {name} has no partition {number}")
+                raise LocalSessionError(f"{NO_PARTITION}: {name} has no partition {number}")
             partition = self._partition(name, number)
             if not await partition.opened(OPEN_SECONDS):
                 raise LocalSessionError(f"the log of {name} cannot be opened")
@@ -317,7 +318,7 @@ def _named(route: Route) -> tuple[str, int, int]:
         raise LocalSessionError("the name of a stream is text") from None
     number = route[2].value if len(route) > 2 else b"0"
     if not (number.isdigit() and len(number) < 4 and int(number) < MAX_PARTITIONS):
-        raise LocalSessionError(f"a partition is a number from 0 to {MAX_PARTITIONS - 1}")
+        raise LocalSessionError(f"{NO_PARTITION}: a partition is a number from 0 to {MAX_PARTITIONS - 1}")
     return name, int(number), min(len(route), 3)
 
 

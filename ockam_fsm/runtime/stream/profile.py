@@ -29,6 +29,9 @@ from ockam_fsm.runtime.encoding.stream_messages import (
 from ockam_fsm.runtime.session.handshake import NO_RETURN_ROUTE, Place, worker_route
 from ockam_fsm.runtime.session.signals import Answer, Data, Error, Hello, Signal
 
+NO_PARTITION = "no such partition"
+"""The beginning of the error for the hello of a publisher to a partition that its stream does not have (12.10)."""
+
 
 @dataclass(frozen=True)
 class StreamProfile:
