@@ -33,6 +33,12 @@ def encode_utf8(text: str) -> bytes:
         raise LocalSessionError(f"{text!r:.60}: UTF-8 cannot encode it: {error.reason}") from None
 
 
+def check_callable(name: str, given: object) -> None:
+    """Raise LocalSessionError unless an argument can be called."""
+    if not callable(given):
+        raise LocalSessionError(f"{name}: {shown(given)}, expected a function")
+
+
 def check_path(name: str, path: object) -> Path:
     """Return an argument as a path. Raises LocalSessionError unless it can be the name of a file."""
     check_type(name, path, str, os.PathLike)

@@ -29,6 +29,7 @@ from typing import Any, Generic, NoReturn, Protocol, TypeAlias, cast
 
 import transitions
 
+from ockam_fsm.kernel.arguments import check_type
 from ockam_fsm.kernel.machine import (
     Change,
     Comparison,
@@ -76,8 +77,9 @@ class Driver(Generic[S, E, F]):
     callbacks take the library's own path from then on.
     """
 
-    def __init__(self, machine: Machine[S, E, F], *, private_effects: bool = False) -> None:
+    def __init__(self, machine: Machine[S, E, F]) -> None:
         """`private_effects`: the method of an effect has an underscore before its name."""
+        check_type("machine", machine, Machine)
         self.machine = machine
         self.library = _Library(
             model=None,
@@ -147,10 +149,15 @@ class Driver(Generic[S, E, F]):
         self.recompile()
 
 
-@cache
-def driver_for(machine: Machine[S, E, F], *, private_effects: bool = False) -> Driver[S, E, F]:
+def driver_for(machine: Machine[S, E, F]) -> Driver[S, E, F]:
     """Return the driver that all sessions of `machine` share. `private_effects`: as of `Driver`."""
-    return Driver(machine, private_effects=private_effects)
+    check_type("machine", machine, Machine)
+    return _shared(machine)
+
+
+@cache
+def _shared(machine: Machine[S, E, F]) -> Driver[S, E, F]:
+    return Driver(machine)
 
 
 # Hooks as callbacks of the library.

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Generic
 
+from ockam_fsm.kernel.arguments import check_type
+from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.kernel.machine import E, F, Ignore, Limits, Machine, Refuse, Row, S
+from ockam_fsm.kernel.text import shown
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Outcome(Generic[S, E, F]):
 
 
 def start(machine: Machine[S, E, F]) -> Configuration[S]:
+    """Return the first configuration of a machine. Raises LocalSessionError unless `machine` is one."""
+    check_type("machine", machine, Machine)
     return Configuration(machine.initial, (0,) * len(machine.counters))
 
 
@@ -36,7 +42,14 @@ def step(
 
     Raises:
         EventRefused: the event is refused in this state.
+        LocalSessionError: an argument is of the wrong type, or the machine does not have the event.
     """
+    check_type("machine", machine, Machine)
+    check_type("configuration", configuration, Configuration)
+    check_type("event", event, Enum)
+    if (configuration.state, event) not in machine.cells:
+        given = f"{shown(event)} in {shown(configuration.state)}"
+        raise LocalSessionError(f"event: {given}, expected an event and a state of {machine.name}")
     bounds: Limits = machine.default_limits() if limits is None else limits
     names = [counter.name for counter in machine.counters]
     values = dict(zip(names, configuration.counters, strict=True))

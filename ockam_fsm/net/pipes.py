@@ -116,6 +116,8 @@ class Pipe:
         """
         check_running(node)
         check_type("config", config, PipeConfig)
+        check_type("ordered", ordered, bool)
+        check_type("public", public, bool)
         self._node, self._route = node, route_of(route)
         if not self._route:
             raise LocalSessionError("route: it is empty; give the route to the receiver of the pipe")

@@ -22,10 +22,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from os import PathLike
-from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from ockam_fsm.kernel.arguments import check_count, check_seconds, check_type
+from ockam_fsm.kernel.arguments import check_count, check_path, check_seconds
 from ockam_fsm.storage import arguments
 from ockam_fsm.storage.interface import Entry, Log, StorageError, StorageRefused, Stored
 from ockam_fsm.storage.outcomes import fenced, first_bytes, log_name, no_partition, no_stream, through_future
@@ -49,10 +48,10 @@ class SqliteStorage:
             StorageUnavailable: the file cannot be opened, or has another format. Only this call waits and raises.
             LocalSessionError: an argument is of the wrong type.
         """
-        check_type("path", path, str, PathLike)
+        file = check_path("path", path)
         check_seconds("busy_seconds", busy_seconds)
         check_count("queue_bytes", queue_bytes)
-        self.path = Path(path)
+        self.path = file
         self.transactions = 0
         """The number of committed transactions."""
         self._busy_seconds = busy_seconds

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.kernel.driver import driver_for
+from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.kernel.step import Configuration, start, step
+from ockam_fsm.machines.spawner import SpawnerEvent
 from tests.kernel.samples import LIGHT, Event, Light
 
 
@@ -45,3 +50,24 @@ def test_each_instance_may_set_its_own_limits(limit: int | None, wear: int) -> N
     for _ in range(3):
         at = step(LIGHT, at, Event.FLICKER, {"wear": limit, "steps": 3}).configuration
     assert at == (Configuration(Light.BROKEN, (0, 0)) if limit == 2 else Configuration(Light.LIT, (wear, 0)))
+
+
+@pytest.mark.parametrize("wrong", [5, None, "light", []])
+def test_a_wrong_argument_is_named(wrong: Any) -> None:
+    at, event = start(LIGHT), next(iter(LIGHT.events))
+    calls: list[tuple[str, Callable[[], object]]] = [
+        ("machine: .*, expected a Machine", lambda: start(wrong)),
+        ("machine: .*, expected a Machine", lambda: step(wrong, at, event)),
+        ("machine: .*, expected a Machine", lambda: driver_for(wrong)),
+        ("configuration: .*, expected a Configuration", lambda: step(LIGHT, wrong, event)),
+        ("event: .*, expected an Enum", lambda: step(LIGHT, at, wrong)),
+    ]
+    for told, call in calls:
+        with pytest.raises(LocalSessionError, match=told):
+            call()
+
+
+def test_an_event_of_another_machine_is_named() -> None:
+    wrong: Any = SpawnerEvent.STOP
+    with pytest.raises(LocalSessionError, match=f"event: .*, expected an event and a state of {LIGHT.name}"):
+        step(LIGHT, start(LIGHT), wrong)

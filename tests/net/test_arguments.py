@@ -12,9 +12,12 @@ import pytest
 
 from ockam_fsm import (
     EXPLICIT_TRANSIENT,
+    GENERATION,
     BackOff,
     DefinitionError,
     Durations,
+    Event,
+    Host,
     LocalSessionError,
     MemoryStorage,
     Message,
@@ -31,9 +34,16 @@ from ockam_fsm import (
     TcpLimits,
     TcpNode,
     TcpSession,
+    discovery,
+    driver_for,
     local,
+    parse_route,
     pipe_receiver,
     pipe_spawner,
+    start,
+    static_forwarder,
+    step,
+    table,
 )
 from ockam_fsm.net.secure.channels import secure_profile
 from ockam_fsm.runtime.node.workers import echo
@@ -83,8 +93,15 @@ async def try_each(function: Callable[..., Any], right: Given) -> dict[str, int]
 
 def values(tmp_path: Path) -> dict[Callable[..., Any], Given]:
     """Calls that need no node."""
-    numbers = count()
+    numbers, machine = count(), table("explicit-transient", "initiator")
     return {
+        Host: lambda: {"address": local("api"), "profile": GENERATION, "make": print},
+        driver_for: lambda: {"machine": machine},
+        start: lambda: {"machine": machine},
+        step: lambda: {"machine": machine, "configuration": start(machine), "event": Event.OPEN},
+        parse_route: lambda: {"text": "tcp://127.0.0.1:4000/echo"},
+        static_forwarder: lambda: {"route": (local("api"),)},
+        discovery: lambda: {"directory": {}, "proxy": True},
         BackOff: dict,
         Durations: dict,
         FileIdentityStore: lambda: {"path": tmp_path / "identity"},
@@ -149,6 +166,24 @@ def test_a_value_of_the_wrong_type_raises_a_documented_error(tmp_path: Path, mon
     async def main() -> None:
         for function, right in values(tmp_path).items():
             assert any((await try_each(function, right)).values()) or function is Message, function
+
+    over_tcp(main())
+
+
+@pytest.mark.parametrize("name", ["initial_seconds", "factor", "max_seconds", "jitter"])
+def test_a_bool_is_no_number(name: str) -> None:
+    wrong: dict[str, Any] = {name: True}
+    with pytest.raises(DefinitionError, match=name):
+        BackOff(**wrong)
+
+
+def test_a_number_is_no_bool() -> None:
+    async def main() -> None:
+        async with TcpNode() as node:
+            for name in ("ordered", "public"):
+                wrong: dict[str, Any] = {name: 0}
+                with pytest.raises(LocalSessionError, match=f"{name}: int, expected a bool"):
+                    Pipe(node, "tcp://127.0.0.1:1/x", **wrong)
 
     over_tcp(main())
 

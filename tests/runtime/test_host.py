@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from ockam_fsm.kernel.errors import EventRefused
+from ockam_fsm.kernel.errors import EventRefused, LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT
 from ockam_fsm.machines.spawner import SpawnerState
 from ockam_fsm.machines.vocabulary import Role, State
@@ -179,3 +181,20 @@ def test_the_reason_of_a_rejection_is_cut_to_the_size_of_the_hello(size: int) ->
     reply = error_for(hello, "é" * 1_000)
     assert len(reply.payload) <= max(size, 2)
     assert isinstance(said(reply), Error)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"address": 5}, "address: int"),
+        ({"profile": "generation"}, "profile: str, expected a Profile"),
+        ({"make": 5}, "make: 5, expected a function"),
+        ({"admit": None}, "admit: None, expected a function"),
+        ({"capacity": True}, "capacity: True, expected a whole number"),
+        ({"capacity": -1}, "capacity: -1, expected a whole number"),
+    ],
+)
+def test_a_wrong_argument_is_named(wrong: dict[str, Any], told: str) -> None:
+    given: dict[str, Any] = {"address": local("api"), "profile": GENERATION, "make": print} | wrong
+    with pytest.raises(LocalSessionError, match=told):
+        Host(**given)

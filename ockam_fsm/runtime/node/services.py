@@ -40,6 +40,7 @@ def discovery(directory: Mapping[Address, Route], *, proxy: bool) -> Handler:
     """
 
     check_type("directory", directory, Mapping)
+    check_type("proxy", proxy, bool)
 
     def discover(message: Message, context: Context) -> None:
         name = message.onward_route[1] if len(message.onward_route) > 1 else None

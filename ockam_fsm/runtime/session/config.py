@@ -40,6 +40,10 @@ def seconds_problems(config: object, *names: str, least: float = 0.0, optional: 
                 yield f"{name}: {seconds} seconds, expected at least {least}"
 
 
+def _is_number(given: object) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)
+
+
 def text_problems(config: object, *names: str) -> Iterator[str]:
     """Yield the problems of fields that are texts: each can be encoded in UTF-8."""
     for name in names:
@@ -73,9 +77,9 @@ class BackOff:
 
     def __post_init__(self) -> None:
         problems = [*seconds_problems(self, "initial_seconds", "max_seconds", least=LEAST_SECONDS)]
-        if not isinstance(self.factor, int | float) or not 1 <= self.factor <= MAX_FACTOR:
+        if not _is_number(self.factor) or not 1 <= self.factor <= MAX_FACTOR:
             problems.append(f"factor: {shown(self.factor)}, expected a number from 1 to {MAX_FACTOR}")
-        if not isinstance(self.jitter, int | float) or not 0 <= self.jitter <= 1:
+        if not _is_number(self.jitter) or not 0 <= self.jitter <= 1:
             problems.append(f"jitter: {shown(self.jitter)}, expected a number from 0 to 1")
         if problems:
             raise DefinitionError("back-off", problems)

@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import NamedTuple, TypeAlias
 
+from ockam_fsm.kernel.arguments import check_callable, check_count, check_type
 from ockam_fsm.kernel.driver import driver_for
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.kernel.machine import Ignore
 from ockam_fsm.machines.spawner import SPAWNER, SpawnerEvent, SpawnerState
 from ockam_fsm.machines.vocabulary import State
+from ockam_fsm.runtime.encoding.gate import check_address
 from ockam_fsm.runtime.encoding.message import Address, Message
 from ockam_fsm.runtime.session.commands import AnyTimer, Command, DeadLetter, Register, Send, Unregister
 from ockam_fsm.runtime.session.handshake import GENERATION, Place, Profile
@@ -62,8 +64,16 @@ class Host:
         capacity: int = 1000,
         admit: Callable[[Hello], str] = lambda hello: "",
     ) -> None:
-        """`admit` returns the reason why a hello is refused before a responder is made; empty if it is admitted."""
-        self.address = address
+        """`admit` returns the reason why a hello is refused before a responder is made; empty if it is admitted.
+
+        Raises:
+            LocalSessionError: an argument is of the wrong type.
+        """
+        self.address = check_address("address", address)
+        check_type("profile", profile, Profile)
+        check_callable("make", make)
+        check_callable("admit", admit)
+        check_count("capacity", capacity)
         self.profile = profile
         self.make = make
         self.admit = admit
