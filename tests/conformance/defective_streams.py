@@ -34,6 +34,7 @@ from ockam_fsm.runtime.encoding.stream_messages import (
     decode_request,
     encode_response,
 )
+from ockam_fsm.runtime.node.ledger import Origin
 from ockam_fsm.runtime.node.workers import Context, echo
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from ockam_fsm.runtime.session.session import Session
@@ -305,7 +306,7 @@ class Service(StreamService):
     kind: type[Partition] = Partition
     core: type[StreamWorker] = StreamWorker
 
-    def _partition(self, name: str, number: int) -> Partition:
+    def _partition(self, name: str, number: int, origin: Origin) -> Partition:
         key = name, number
         if key not in self.partitions:
             made = self.kind(self.node, self.storage, name, number, self.config, self.sessions)
@@ -333,8 +334,8 @@ class CreatesAnew(Service):
 class OneWorker(Service):
     """All partitions have the worker of the first one."""
 
-    def _partition(self, name: str, number: int) -> Partition:
-        return super()._partition(name, 0)
+    def _partition(self, name: str, number: int, origin: Origin) -> Partition:
+        return super()._partition(name, 0, origin)
 
 
 class SomePartitions(Service):

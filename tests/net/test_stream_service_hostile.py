@@ -257,6 +257,24 @@ def test_a_partition_that_was_closed_for_room_has_lost_nothing() -> None:
 
 
 @pytest.mark.slow
+def test_a_peer_that_opens_all_partitions_gives_some_up_for_a_peer_with_fewer() -> None:
+    async def main() -> None:
+        node_of_ten = node_with_streams(MemoryStorage(), max_partitions=10, unused_seconds=3600.0)
+        async with node_of_ten as node, plain(node.addresses[0]) as greedy, plain(node.addresses[0]) as modest:
+            for number in range(10):
+                assert await greedy.ask(STREAM, CreateStream(f"s{number}")) == StreamCreated(f"s{number}")
+            full = StreamError("10 partitions are open, which is the limit")
+            for number in range(5):  # they are opened one after the other, until both peers hold five
+                assert await greedy.ask(STREAM, CreateStream("more")) == full
+                assert await modest.ask(STREAM, CreateStream(f"m{number}")) == StreamCreated(f"m{number}")
+            assert await modest.ask(STREAM, CreateStream("more")) == full
+            async with plain(node.addresses[0]) as third:
+                assert await third.ask(STREAM, CreateStream("mine")) == StreamCreated("mine")
+
+    over_tcp(main())
+
+
+@pytest.mark.slow
 def test_a_stream_that_is_opened_closes_none_of_its_own_partitions() -> None:
     """Its first partition is the least recently used one when its last partition needs room."""
 

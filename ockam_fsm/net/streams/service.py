@@ -11,7 +11,8 @@ Rule 1: a message whose route ends at the service is a request of the plain prot
 Rule 2: only the message that needs the storage waits for it. The number of waiting messages is bounded, and each is
         charged to its sender. A request for an index is answered after all earlier saves of this index.
 Rule 3: the number of open partitions, and of partitions of a stream, is bounded. To make room, a partition without a
-        publisher that was not used for a while is closed; its users must send their request to the service again.
+        publisher that was not used for a while is closed; its users must send their request to the service again. If
+        there is none, the peer that has opened the most gives one up that has no publisher, for a peer with fewer.
 Source: spec/sessions.md clause 12.10; the discussion, "init route: (tcp transport -> stream service)".
 """
 
@@ -60,6 +61,8 @@ logger = logging.getLogger("ockam_fsm.streams")
 
 Where: TypeAlias = tuple[str, str, int]
 """Group, stream and partition of a saved index."""
+PartitionKey: TypeAlias = tuple[str, int]
+"""Stream and number of a partition."""
 STREAM, STREAM_INDEX = "stream", "stream_index"
 TOO_MANY = "too many requests wait for the storage"
 NO_STREAM = "no such stream"
@@ -107,12 +110,16 @@ class StreamService:
         self.node, self.storage = node, storage
         self.config = config or StreamConfig()
         self.sessions = sessions or SessionConfig(EXPLICIT_PERSISTENT_ONE_SIDED, Role.RESPONDER)
-        self.partitions: dict[tuple[str, int], Partition] = {}
+        self.partitions: dict[PartitionKey, Partition] = {}
+        self._openers: dict[PartitionKey, Origin] = {}
+        self._held = Counter[Origin]()
+        """The number of open partitions that each peer has opened."""
         self._counts: dict[str, int] = {}
         self._max_partitions, self._max_waiting = max_partitions, max_waiting
         self._share = max(1, max_waiting // PEER_SHARE)
         self._unused_seconds = unused_seconds
-        self._look_again = 0.0
+        self._look_again, self._looked_for = 0.0, 0
+        """Until when no search succeeds for a peer that holds at least so many partitions."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting = Counter[Origin]()
         """The number of waiting requests of each peer."""
@@ -144,9 +151,9 @@ class StreamService:
             return
         name = request.stream_name or self.node.node.fresh_address().value.decode()
         try:
-            count = await self._count(name, wanted)
+            count = await self._count(name, wanted, context.origin)
             numbers = range(count) if request.partitions is not None else range(1)
-            found = [self._partition(name, number) for number in numbers]
+            found = [self._partition(name, number, context.origin) for number in numbers]
             if not all(await asyncio.gather(*(one.opened(OPEN_SECONDS) for one in found))):
                 raise LocalSessionError(f"the log of {name} cannot be opened")
         except (StorageError, LocalSessionError) as error:
@@ -161,9 +168,9 @@ class StreamService:
         publisher = _publisher(message)
         try:
             name, number, taken = _named(message.onward_route)
-            if number >= await self._count(name, number + 1):
+            if number >= await self._count(name, number + 1, context.origin):
                 raise LocalSessionError(f"{NO_PARTITION}: {name} has no partition {number}")
-            partition = self._partition(name, number)
+            partition = self._partition(name, number, context.origin)
             if not await partition.opened(OPEN_SECONDS):
                 raise LocalSessionError(f"the log of {name} cannot be opened")
             if publisher:
@@ -176,36 +183,55 @@ class StreamService:
         onward = (partition.host, *message.onward_route[taken:])
         context.forward(Message(onward, message.return_route, message.payload, message.tracing_context))
 
-    async def _count(self, name: str, wanted: int) -> int:
+    async def _count(self, name: str, wanted: int, origin: Origin) -> int:
         """Return the number of partitions of a stream; create the stream if it is missing."""
         if name not in self._counts:
             if len(self._counts) >= self._max_partitions:
-                self._make_room()
+                self._make_room(origin)
                 open_streams = {stream for stream, _ in self.partitions}
                 self._counts = {stream: count for stream, count in self._counts.items() if stream in open_streams}
             self._counts[name] = await asyncio.wrap_future(self.storage.create(name, min(wanted, MAX_PARTITIONS)))
         return self._counts[name]
 
-    def _partition(self, name: str, number: int) -> Partition:
+    def _partition(self, name: str, number: int, origin: Origin) -> Partition:
         key = name, number
         if key not in self.partitions:
-            self._make_room()
+            self._make_room(origin)
             self.partitions[key] = Partition(self.node, self.storage, name, number, self.config, self.sessions)
+            self._openers[key] = origin
+            self._held[origin] += 1
         self.partitions[key].touch()  # else the next partition of the same request could close it
         return self.partitions[key]
 
-    def _make_room(self) -> None:
-        """Make room for one more partition."""
+    def _make_room(self, origin: Origin) -> None:
+        """Make room for one more partition of this peer."""
         if len(self.partitions) < self._max_partitions:
             return
-        now = self.node.loop.time()
-        if now >= self._look_again:
-            unused = [(since, key) for key, one in self.partitions.items() if (since := one.unused_since()) is not None]
-            if unused and now - min(unused)[0] >= self._unused_seconds:
-                self.partitions.pop(min(unused)[1]).stop()
+        now, own = self.node.loop.time(), self._held[origin]
+        if now >= self._look_again or own < self._looked_for:
+            if (key := self._spare(own, now)) is not None:
+                self._close(key)
                 return
-            self._look_again = now + self._unused_seconds * LOOK_AGAIN
+            self._look_again, self._looked_for = now + self._unused_seconds * LOOK_AGAIN, own
         raise LocalSessionError(f"{self._max_partitions} partitions are open, which is the limit")
+
+    def _spare(self, own: int, now: float) -> PartitionKey | None:
+        """Return a partition that makes room for a peer that holds `own` partitions: one that nobody has used for long,
+        else one of the peer that holds the most, if that are more."""
+        found = []
+        for key, one in self.partitions.items():
+            since, held = one.unused_since(), self._held[self._openers[key]]
+            if since is not None and (now - since >= self._unused_seconds or held > own + 1):
+                old = now - since >= self._unused_seconds
+                found.append((not old, 0 if old else -held, since, key))
+        return min(found)[3] if found else None
+
+    def _close(self, key: PartitionKey) -> None:
+        self.partitions.pop(key).stop()
+        origin = self._openers.pop(key)
+        self._held[origin] -= 1
+        if not self._held[origin]:
+            del self._held[origin]
 
     # The index --------------------------------------------------------------------------------------------------------
 
