@@ -126,10 +126,10 @@ def conform(
     if role not in ROLES:
         unknown("role", role, ROLES)
     kind = known_type(
-        session_type or ("explicit-persistent-one-sided" if speaks.names_sessions else "explicit-transient")
+        session_type or ("explicit-persistent-one-sided" if chosen_profile.names_sessions else "explicit-transient")
     )
     if listed:
-        list_cases(speaks, kind, role, as_json)
+        list_cases(chosen_profile, kind, role, as_json)
     if not target or not (spawner or (echo and role == "initiator")):
         fail(
             "there is no target.",

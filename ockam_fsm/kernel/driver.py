@@ -77,7 +77,7 @@ class Driver(Generic[S, E, F]):
     callbacks take the library's own path from then on.
     """
 
-    def __init__(self, machine: Machine[S, E, F]) -> None:
+    def __init__(self, machine: Machine[S, E, F], *, private_effects: bool = False) -> None:
         """`private_effects`: the method of an effect has an underscore before its name."""
         check_type("machine", machine, Machine)
         self.machine = machine
@@ -149,15 +149,15 @@ class Driver(Generic[S, E, F]):
         self.recompile()
 
 
-def driver_for(machine: Machine[S, E, F]) -> Driver[S, E, F]:
+def driver_for(machine: Machine[S, E, F], *, private_effects: bool = False) -> Driver[S, E, F]:
     """Return the driver that all sessions of `machine` share. `private_effects`: as of `Driver`."""
     check_type("machine", machine, Machine)
-    return _shared(machine)
+    return _shared(machine, private_effects)
 
 
 @cache
-def _shared(machine: Machine[S, E, F]) -> Driver[S, E, F]:
-    return Driver(machine)
+def _shared(machine: Machine[S, E, F], private_effects: bool) -> Driver[S, E, F]:
+    return Driver(machine, private_effects=private_effects)
 
 
 # Hooks as callbacks of the library.

@@ -56,7 +56,7 @@ def join_host(host: str, port: int) -> str:
 def parse_route(text: str) -> Route:
     """Return the route of a text. Raises LocalSessionError if it is not a route."""
     check_type("route", text, str)
-    encoded(text)
+    encode_utf8(text)
     route: list[Address] = []
     rest = text
     while rest:

@@ -14,7 +14,7 @@ def test_the_same_runs_are_drawn_everywhere() -> None:
     assert sha256(b"|".join(random_bursts(50, 60))).hexdigest()[:16] == DRAWN
 
 
-def test_runs_differ_in_what_they_are_made_of() -> None:
+def test_random_runs_differ_in_length_and_variety() -> None:
     bursts = list(random_bursts(90, 60))
     assert len(set(bursts)) == len(bursts)
     assert all(30 <= len(burst) <= 60 for burst in bursts)

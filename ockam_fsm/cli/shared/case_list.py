@@ -15,7 +15,7 @@ from ockam_fsm.cli.shared.network_options import duration_names, parsed_duration
 
 if TYPE_CHECKING:
     from ockam_fsm.conformance.wire.case import Case
-    from ockam_fsm.conformance.wire.target import Target
+    from ockam_fsm.conformance.wire.target import NodeUnderTest
     from ockam_fsm.machines.vocabulary import SessionType
     from ockam_fsm.runtime.session.handshake import Profile
 
@@ -23,7 +23,7 @@ SHORT = "negotiation=1,keepalive=0.3,idle=2,retention=1,request=2,back-off=0.05"
 """Durations that the kit waits for."""
 
 
-def require_cases(node: Target, only: Iterable[str], role: str) -> None:
+def require_cases(node: NodeUnderTest, only: Iterable[str], role: str) -> None:
     """Fail if a name is not that of a case for this node, with the kit in this role."""
     known = [one.name for one in _cases(node, role)]
     words = ["ockam-fsm", "conform", "--list", "--profile", node.profile.name]
@@ -58,25 +58,25 @@ def list_cases(profile: Profile, session_type: SessionType, role: str, as_json: 
     raise typer.Exit(OK)
 
 
-def _cases(node: Target, role: str) -> list[Case]:
+def _cases(node: NodeUnderTest, role: str) -> list[Case]:
     from ockam_fsm.conformance.wire import initiator_kit, kit
 
-    return kit.chosen(node) if role == "initiator" else initiator_kit.chosen(node, role=role)
+    return kit.selected_cases(node) if role == "initiator" else initiator_kit.selected_cases(node, role=role)
 
 
-def _with_everything(profile: Profile, session_type: SessionType) -> Target:
+def _with_everything(profile: Profile, session_type: SessionType) -> NodeUnderTest:
     """Return a node that declares everything that can be declared."""
     from ockam_fsm.conformance.wire.case import MOST_CAPACITY
-    from ockam_fsm.conformance.wire.target import Target
+    from ockam_fsm.conformance.wire.target import NodeUnderTest
 
-    return Target(
+    return NodeUnderTest(
         "127.0.0.1:1", "spawner", "echo", "stream", profile, session_type, parsed_durations(SHORT),
         frozenset(duration_names()),
         capacity=MOST_CAPACITY, own_address="127.0.0.1:1", node_address="127.0.0.1:1", stream_index="stream_index",
     )  # fmt: skip
 
 
-def _needs(one: Case, node: Target, role: str) -> list[str]:
+def _needs(one: Case, node: NodeUnderTest, role: str) -> list[str]:
     """Return the options without which the case is not applicable; for a case that never is, the reason.
 
     node: declares everything.
@@ -84,7 +84,7 @@ def _needs(one: Case, node: Target, role: str) -> list[str]:
     from ockam_fsm.conformance.wire.kit import lacking
     from ockam_fsm.conformance.wire.target import NOWHERE
 
-    def lacks(target: Target) -> str:
+    def lacks(target: NodeUnderTest) -> str:
         return lacking(one, target) if role == "initiator" else one.lacks(target)
 
     if reason := lacks(node):

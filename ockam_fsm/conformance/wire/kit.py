@@ -100,7 +100,7 @@ def selected_cases(target: NodeUnderTest, choice: CaseSelection = EVERYTHING) ->
     return choice.of(one for one in every if target.profile.name in one.profiles)
 
 
-def lacking(one: Case, target: Target) -> str:
+def lacking(one: Case, target: NodeUnderTest) -> str:
     """Return why a case is not applicable to a target by its declaration; empty if it is."""
     return one.lacks(target) or ("" if one.name in NAME_NO_SESSION else no_spawner(target))
 

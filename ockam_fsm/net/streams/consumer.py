@@ -54,7 +54,6 @@ from ockam_fsm.runtime.stream.commands import (
     ConsumerFailed,
     Ignored,
     Process,
-    SetTimer,
     StreamTimer,
 )
 from ockam_fsm.runtime.stream.consumer import Consumer, ConsumerConfig, ConsumerImage
