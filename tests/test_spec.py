@@ -15,8 +15,6 @@ from types import ModuleType
 import pytest
 
 from ockam_fsm.checking.sessions import properties as session_properties
-from ockam_fsm.checking.sessions.properties import refusals
-from ockam_fsm.checking.sessions.worlds import config_of
 from ockam_fsm.checking.shipped.worlds import shipped_known_bad, shipped_worlds
 from ockam_fsm.kernel.machine import Counter, Row
 from ockam_fsm.machines import MACHINES, parts, pipe_ordering, publisher, session, spawner, vocabulary
@@ -224,8 +222,7 @@ def test_the_listed_properties_are_those_that_the_worlds_check(spec: Spec) -> No
     listed = {cells[0] for heading in ("property", "what happens at least once", "what remains possible")
               for cells in spec.table(heading)}  # fmt: skip
     checked = {one.id.partition(":")[0] for world in shipped_worlds() for one in world.properties}
-    refused = {one.id for one in refusals(config_of(session.EXPLICIT_TRANSIENT))}
-    assert checked | refused == listed
+    assert checked == listed
     assert "S10 and S14 (node_world.py)" in (session_properties.__doc__ or "")
 
 

@@ -24,6 +24,13 @@ class SafetyProperty(NamedTuple):
     holds: Callable[[SessionStep], bool]
     """Whether a step keeps the property."""
     applies_to: Callable[[SessionType], bool] = lambda kind: True
+    judges_refusals: bool = False
+
+    def is_kept_by(self, step: SessionStep) -> bool:
+        """Whether a step keeps the property, if the type of its session has it, and if it judges a refused order."""
+        if (step.refused and not self.judges_refusals) or not self.applies_to(step.settings.session_type):
+            return True
+        return self.holds(step)
 
 
 def _is_persistent(kind: SessionType) -> bool:
@@ -101,7 +108,10 @@ SAFETY = (
     SafetyProperty(
         "S21", "every signal that the peer expects is sent exactly once", obligations.peer_receives_its_signals
     ),
-    SafetyProperty("S22", "an order is refused exactly where sections 3 and 7 require it", orders.orders_are_taken),
+    SafetyProperty(
+        "S22", "an order is refused exactly where sections 3 and 7 require it", orders.orders_are_taken,
+        judges_refusals=True,
+    ),
     SafetyProperty("S26", "a close of the peer closes the session", obligations.close_ends),
     SafetyProperty("S27", "a collision has one winner", invariants.collision_has_one_winner, _is_two_sided),
     SafetyProperty(
@@ -121,7 +131,5 @@ def safety_of(kind: SessionType) -> tuple[SafetyProperty, ...]:
 
 
 def broken(step: SessionStep) -> Iterator[SafetyProperty]:
-    """The properties that a step breaks. Only S22 judges a refused order."""
-    for one in safety_of(step.settings.session_type):
-        if not (step.refused and one.id != "S22") and not one.holds(step):
-            yield one
+    """The properties that a step breaks."""
+    return (one for one in safety_of(step.settings.session_type) if not one.is_kept_by(step))

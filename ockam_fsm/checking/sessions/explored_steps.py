@@ -102,6 +102,11 @@ def every_session(config: PairConfig, holds: Callable[[SessionStep], bool]) -> S
     return lambda step: restarted(step) or all(map(holds, _session_steps(step, config)))
 
 
+def any_session(config: PairConfig, shows: Callable[[SessionStep], bool]) -> StepPredicate:
+    """A step predicate that is true if `shows` is true for a session of the acting end."""
+    return lambda step: not restarted(step) and any(map(shows, _session_steps(step, config)))
+
+
 def reaches_one(step: Step, config: PairConfig) -> bool:
     """Whether the message of a step reached one of the sessions."""
     return any(one.reached for one in _session_steps(step, config))

@@ -13,7 +13,7 @@ from ockam_fsm.checking.actors import Fire
 from ockam_fsm.checking.properties import Step
 from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import End
-from ockam_fsm.checking.sessions.step_facts import arrival, changes, owned, signal_of, transmitted
+from ockam_fsm.checking.sessions.step_facts import arrival, changes, owned, signal_of
 from ockam_fsm.machines.vocabulary import Creation, State
 from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.causes import EXHAUSTED
@@ -21,6 +21,7 @@ from ockam_fsm.runtime.session.handshake import Profile
 from ockam_fsm.runtime.session.session import LATE_RESPONSE, Snapshot
 from ockam_fsm.runtime.session.signals import Answer, Hello, Superseded
 from ockam_fsm.safety.links import is_own
+from ockam_fsm.safety.session_step import SessionStep
 
 StepPredicate = Callable[[Step], bool]
 
@@ -76,12 +77,9 @@ def stale_response(profile: Profile) -> StepPredicate:
     return shows
 
 
-def forwards_held(step: Step) -> bool:
-    for key, before, _ in changes(step):
-        held = [outgoing.payload for outgoing, _ in before.waiting] if before is not None else []
-        if any(payload in held for payload in transmitted(step, key)):
-            return True
-    return False
+def forwards_held(step: SessionStep) -> bool:
+    held = [outgoing.payload for outgoing, _ in step.before.waiting] if step.before is not None else []
+    return any(payload in held for payload in step.sent_data)
 
 
 def exhausted(step: Step) -> bool:

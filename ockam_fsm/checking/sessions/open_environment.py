@@ -20,7 +20,7 @@ from itertools import product
 
 from ockam_fsm.checking.actors import BoundReached, Deliver, Event, Order, Outbox
 from ockam_fsm.checking.sessions.pair_config import PairConfig
-from ockam_fsm.checking.sessions.properties import refusals, safety, unless_refused, witness
+from ockam_fsm.checking.sessions.properties import safety, witness
 from ockam_fsm.checking.sessions.session_actors import (
     CONTACT,
     ERROR,
@@ -108,9 +108,8 @@ def strangers(
         InitiatorActor(config, peer=STRANGER) if role is Role.INITIATOR else ResponderActor(config, peer=STRANGER)
     )
     said = tuple(Deliver(packet, STRANGER) for packet in stranger_messages(role, config))
-    claims = tuple(one for one in (*safety(config), *refusals(config)) if one.reads_steps)
+    claims = tuple(one for one in safety(config) if one.reads_steps)
     shown = "W4" if role is Role.INITIATOR else "W5" if kind.renegotiated_by(role) else "W7"
-    properties = (*claims, witness(shown, config))
     bounds = {"messages": messages, "held": held, "attempts": config.attempts or "unlimited", "misses": config.misses,
               "generations": 2, "sayings": len(said)}  # fmt: skip
     return World(
@@ -119,7 +118,7 @@ def strangers(
         network=Network("ordered", 0),
         orders={end.name: dict.fromkeys((OPEN, SEND, REQUEST, WITHDRAW, RENEGOTIATE, CLOSE, STOP, *said), None)},
         faults={end.name: {LOWER_LAYER_LOST: None, ERROR: None}},
-        properties=tuple(map(unless_refused, properties)),
+        properties=(*claims, witness(shown, config)),
         title=f"{kind.name}, {end.name} among strangers",
         description=kind.summary,
         extra_bounds=bounds,

@@ -9,11 +9,9 @@ Source: spec/sessions.md section 8.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 
 from ockam_fsm.checking.properties import (
     Property,
-    Step,
     always,
     always_step,
     recoverable,
@@ -22,14 +20,14 @@ from ockam_fsm.checking.properties import (
 )
 from ockam_fsm.checking.sessions import authenticity as authentic
 from ockam_fsm.checking.sessions import liveness as live
-from ockam_fsm.checking.sessions.explored_steps import every_session, reaches_one
+from ockam_fsm.checking.sessions.explored_steps import any_session, every_session, reaches_one
 from ockam_fsm.checking.sessions.pair_config import PairConfig
-from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, End, Refused
+from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, End
 from ockam_fsm.checking.sessions.step_facts import StepPredicate, arrival
 from ockam_fsm.checking.sessions.symbolic_channel import SymbolicProfile
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.safety.links import route_to_each_other
-from ockam_fsm.safety.properties import SAFETY, SafetyProperty, safety_of
+from ockam_fsm.safety.properties import SafetyProperty, safety_of
 
 BOTH = (INITIATOR, RESPONDER)
 BROADER: Mapping[str, Callable[[PairConfig], StepPredicate]] = {
@@ -39,17 +37,17 @@ BROADER: Mapping[str, Callable[[PairConfig], StepPredicate]] = {
 """Further conditions of these properties on a whole end: its responders, and messages that reach no session."""
 
 
-def safety(config: PairConfig) -> Iterator[Property]:
-    """The S properties that apply to a type and profile."""
-    for one in safety_of(config.session_type):
-        if one.id == "S8":
-            yield always("S7", "established ends of one generation route to each other", ends_agree, over=BOTH)
-        if one.id != "S22":
-            yield always_step(one.id, one.sentence, _of_every_session(config, one))
+def safety(config: PairConfig) -> list[Property]:
+    """The S properties that apply to a type and profile, in the order of their numbers. S22 is judged where a refused
+    order is a step (`PairConfig.refusals`)."""
+    judged = [one for one in safety_of(config.session_type) if config.refusals or not one.judges_refusals]
+    found = [always_step(one.id, one.sentence, _of_every_session(config, one)) for one in judged]
+    found.append(always("S7", "established ends of one generation route to each other", ends_agree, over=BOTH))
+    return sorted(found, key=lambda one: int(one.id.removeprefix("S")))
 
 
 def _of_every_session(config: PairConfig, one: SafetyProperty) -> StepPredicate:
-    each = every_session(config, lambda step: not one.applies_to(step.settings.session_type) or one.holds(step))
+    each = every_session(config, one.is_kept_by)
     if one.id not in BROADER:
         return each
     broader = BROADER[one.id](config)
@@ -91,25 +89,6 @@ def authenticity(config: PairConfig) -> Iterator[Property]:
     )  # fmt: skip
 
 
-def refusals(config: PairConfig) -> Iterator[Property]:
-    """S22, for worlds in which a refused order is a step (`PairConfig.refusals`)."""
-    (one,) = (one for one in SAFETY if one.id == "S22")
-    yield always_step(one.id, one.sentence, every_session(config, one.holds))
-
-
-def unless_refused(one: Property) -> Property:
-    """Restrict a property to steps without a refused order, which only S22 judges."""
-    if not one.reads_steps or one.id == "S22":
-        return one
-    innocent = not one.is_hit(True)
-
-    def judged(step: Step) -> object:
-        refused = any(isinstance(fact, Refused) for _, fact in step.records)
-        return innocent if refused else one.predicate(step)
-
-    return replace(one, predicate=judged)
-
-
 def recoverability(config: PairConfig) -> Iterator[Property]:
     """The R properties that apply to a type and profile."""
     yield recoverable(
@@ -137,7 +116,7 @@ def witness(name: str, config: PairConfig) -> Property:
     steps = {
         "W3": ("a collision occurs", live.collision(profile)),
         "W4": ("a stale response arrives and is ignored", live.stale_response(profile)),
-        "W5": ("a held message is forwarded", live.forwards_held),
+        "W5": ("a held message is forwarded", any_session(config, live.forwards_held)),
         "W6": ("the budget of attempts is exhausted", live.exhausted),
         "W7": ("an orphaned responder is reaped", live.reaped),
         "W9": ("a superseded end catches up", live.catches_up(profile)),

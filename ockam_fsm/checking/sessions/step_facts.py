@@ -8,15 +8,14 @@ from typing import Any, TypeAlias, cast
 
 from ockam_fsm.checking.actors import Deliver, Fault
 from ockam_fsm.checking.properties import Step
-from ockam_fsm.checking.sessions.session_actors import CONTACT, DATA_TAG, HOST_ADDRESS, RESTARTS, Packet
-from ockam_fsm.checking.sessions.symbolic_channel import SymbolicProfile, overheard, plaintext_of
+from ockam_fsm.checking.sessions.session_actors import CONTACT, HOST_ADDRESS, RESTARTS, Packet
+from ockam_fsm.checking.sessions.symbolic_channel import SymbolicProfile, overheard
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.runtime.encoding.message import Message
-from ockam_fsm.runtime.session import commands
-from ockam_fsm.runtime.session.handshake import GENERATION, PROFILES, Place, Profile
+from ockam_fsm.runtime.session.handshake import PROFILES, Place, Profile
 from ockam_fsm.runtime.session.host import Owned
 from ockam_fsm.runtime.session.session import Snapshot
-from ockam_fsm.runtime.session.signals import Data, Signal
+from ockam_fsm.runtime.session.signals import Signal
 
 SessionKey: TypeAlias = Any
 StepPredicate: TypeAlias = Callable[[Step], bool]
@@ -63,20 +62,6 @@ def _signal_of(message: Message, name: str) -> Signal | None:
         return PROFILES[name].decode(message.payload, place, message.return_route)
     except RemoteSessionError:
         return None
-
-
-def transmitted(step: Step, key: SessionKey) -> list[bytes]:
-    """Payloads of the application that were sent in this step, in order."""
-    found = []
-    for send in emitted(step, key, commands.Send):
-        payload = plaintext_of(send.message.payload)
-        if payload[:1] == DATA_TAG:
-            data = GENERATION.decode(payload, Place.WORKER, send.message.return_route)
-            assert isinstance(data, Data)
-            payload = data.payload
-        if payload.startswith((b"m", b"q", b"re:")):
-            found.append(payload)
-    return found
 
 
 def restarted(step: Step) -> bool:

@@ -31,9 +31,7 @@ from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.properties import (
     authenticity,
     recoverability,
-    refusals,
     safety,
-    unless_refused,
     witness,
 )
 from ockam_fsm.checking.sessions.session_actors import (
@@ -74,13 +72,10 @@ def world_of(
     bounds = {"attempts": config.attempts, "misses": config.misses, "held": config.held, "spawns": config.spawns}
     properties: tuple[Property, ...] = (
         *safety(config),
-        *(refusals(config) if config.refusals else ()),
         *recoverability(config),
         *authenticity(config),
         *(witness(one, config) for one in witnesses),
     )
-    if config.refusals:
-        properties = tuple(map(unless_refused, properties))
     return World(
         name=f"{config.session_type.name}:{name}",
         actors=(InitiatorActor(config), ResponderActor(config)),
