@@ -1,1 +1,1 @@
-"""The safety properties of one session, each written once, for the explorer and for the simulator."""
+"""The safety properties of one session, each written once, for the explorer, the table world and the simulator."""

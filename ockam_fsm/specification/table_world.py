@@ -3,7 +3,8 @@
 Theory: a session core adds little state to its table, and all of it is here: the attempt and the current generation,
 the largest number seen, the address of the peer, the timers that run. TLA+ and Promela models express the same state in
 the same terms, so that other model checkers count the same states. `table_abstraction.py` maps the states of the
-real core to this world; both reach the same states.
+real core to this world; both reach the same states. `table_steps.py` maps steps of this world to steps of the core, so
+that the same properties judge both.
 
 Rule 1: no bytes, no routes, no session code. `kernel.step` decides; `Run` performs the effects.
 Rule 2: an inner address is (side, ordinal, number, starter). Ordinals number the workers of a side through all of its
@@ -116,6 +117,14 @@ class Counters(NamedTuple):
     usable: int = 0
     confirmed: int = 0
     resting: int = 0
+
+
+class Performed(NamedTuple):
+    """The record of an effect: the generation that is current after it, and the messages held before its row."""
+
+    effect: Effect
+    current: SymbolicLink | None
+    held: int
 
 
 COUNTERS = (ATTEMPTS, HELD, MISSES, USABLE, CONFIRMED, RESTING)
@@ -285,10 +294,13 @@ class Run:
         self.performed: list[Effect] = []
 
     def receive(self, symbol: Symbol) -> None:
+        taken = False
         for event in classify(self.end, self.actor.role, frozenset(self.machine.events), symbol):
             if event is Event.HELLO_NEWER and self.actor.role is Role.RESPONDER and self.end.state is State.IDLE:
                 self._spawn()
-            self.fire(event, symbol)
+            taken = self.fire(event, symbol)
+        if not taken:
+            self.out.record(symbol)  # a dead letter
 
     def order(self, event: Event) -> None:
         """Raise `Disabled` for an order that the table refuses or ignores, or that has no responder to take it."""
@@ -313,6 +325,7 @@ class Run:
         self.rows.append(outcome.decision.id)
         for effect in outcome.decision.effects:
             self._perform(effect, cause, held)
+            self.out.record(Performed(effect, self.end.current, held))
         return True
 
     def ended(self, rested: bool) -> TableEnd:
