@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ockam_fsm.checking.sessions.known_bad import wrong_sessions
 from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import INITIATOR, RESPONDER, RESTART_LOSING
 from ockam_fsm.checking.world import World
@@ -18,7 +19,8 @@ from ockam_fsm.projections.gallery import Catalogue
 from ockam_fsm.projections.tla_model import TlaModel
 from ockam_fsm.safety.session_step import CLOSE, OPEN, RENEGOTIATE, REQUEST, SEND, STOP, WITHDRAW
 from ockam_fsm.specification.tlc_channel_model import TlcChannelModel, TlcChannelRecovery, tlc_channel_models
-from ockam_fsm.specification.tlc_models import TlcModel, tlc_models
+from ockam_fsm.specification.tlc_claims import claim_of
+from ockam_fsm.specification.tlc_models import OF_REQUESTS, TlcModel, tlc_models
 from ockam_fsm.specification.tlc_node_model import TlcNodeModel, tlc_node_models
 from ockam_fsm.specification.tlc_publisher_model import TlcPublisherModel, TlcPublisherRecovery, tlc_publisher_models
 from ockam_fsm.specification.tlc_stream_model import TlcConsumerRecovery, TlcStreamModel, tlc_consumer_models
@@ -172,11 +174,12 @@ def _requests() -> Iterator[TlaModel]:
     again = fails | {"Reissue": "TRUE", "Sendings": "3"}
     about = "a synchronous request that"
     yield TlaModel("MCRequestFails", f"{about} fails with its session", "Request", constants=fails,
-                   invariants=invariants, properties=whole)  # fmt: skip
+                invariants=invariants, properties=whole)  # fmt: skip
     yield TlaModel("MCRequestReissued", f"{about} is reissued after a failure", "Request", constants=again,
-                   invariants=invariants, properties=whole)  # fmt: skip
-    yield TlaModel("MCNoRequestTimer", "no-request-timer: a request would wait indefinitely for a response", "Request",
-                   constants=fails, wrong=(("Timing", "Untimed"),), properties=(temporal,), refuted=True)  # fmt: skip
-    yield TlaModel("MCLateResponseCounts", "late-response-counts: a request would have two outcomes", "Request",
-                   constants=fails, wrong=(("Expire", "ExpireAndStay"),), invariants=invariants[:1],
-                   refuted=True)  # fmt: skip
+                invariants=invariants, properties=whole)  # fmt: skip
+    for bad in wrong_sessions():
+        if wrong := OF_REQUESTS.get(bad.name):
+            claim, name = claim_of(bad, (*invariants, temporal)), f"MC{tla.module_name(bad.name)}"
+            of_states = (claim,) if claim in invariants else ()
+            yield TlaModel(name, f"{bad.name}: {bad.because}", "Request", constants=fails, wrong=wrong,
+                        invariants=of_states, properties=() if of_states else (claim,), refuted=True)  # fmt: skip

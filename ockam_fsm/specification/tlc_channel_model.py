@@ -27,19 +27,15 @@ from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT
 from ockam_fsm.machines.vocabulary import SessionType
 from ockam_fsm.specification.table_world import pair_config_of
+from ockam_fsm.specification.tlc_claims import claim_of
 from ockam_fsm.specification.tlc_world_model import TlcWorldModel
 
 CLAIMS = ("S36_DeliveredOnce", "S37_ForgedChangesNothing", "S37_ForgedIsADeadLetter")
 RECOVERY = ("R5_OrphansAreReaped", "R8_HearEachOther")
 WITNESSES = ("Never_W1", "Never_W4", "Never_W7")
 
-REJECTED_BY = {
-    "permanent-deafness": "R8_HearEachOther",
-    "orphaned-handshakes": "R5_OrphansAreReaped",
-    "replay-is-read": "S36_DeliveredOnce",
-    "anybody-is-trusted": "S37_ForgedChangesNothing",
-}
-"""Known-bad channel -> the claim that rejects it."""
+CHOSEN = {"anybody-is-trusted": "S37_ForgedChangesNothing"}
+"""Known-bad channel -> the claim that rejects it, where several claims state its property."""
 
 WRONG_OPERATORS = {
     "replay-is-read": (("Replayed", "NeverReplayed"),),
@@ -136,7 +132,8 @@ def narrow(kind: SessionType) -> World:
 
 def _known_bad() -> Iterator[TlcChannelModel]:
     for one in wrong_channels():
-        claim, about = REJECTED_BY[one.name], f"{one.name}: {one.because}"
+        claim = claim_of(one, (*CLAIMS, *RECOVERY), CHOSEN.get(one.name, ""))
+        about = f"{one.name}: {one.because}"
         made = TlcChannelRecovery if claim in RECOVERY else TlcChannelModel
         wrong = WRONG_OPERATORS.get(one.name, ())
         yield made(one.name, about, one.world, (claim,), rejects=claim, wrong=wrong)

@@ -25,6 +25,7 @@ from ockam_fsm.checking.world import Network, World
 from ockam_fsm.machines.session import TYPES
 from ockam_fsm.machines.vocabulary import SessionType
 from ockam_fsm.specification.table_world import pair_config_of
+from ockam_fsm.specification.tlc_claims import checked_by_tlc, claim_of
 
 INVARIANTS = ("S5_RoutesAreForgotten", "S7_EndsAgree", "S12_WithinLimits", "S18_EachStateHasItsOwn")
 STEPS = (
@@ -49,6 +50,7 @@ STEPS = (
 )
 RECOVERY = ("R1_InitiatorSettles", "R2_PairIsEstablished", "R5_OrphansAreReaped")
 WITNESSES = ("Never_W1", "Never_W9")
+CLAIMS = (*INVARIANTS, *STEPS, *RECOVERY, *WITNESSES)
 
 
 @dataclass(frozen=True)
@@ -81,37 +83,18 @@ class TlcModel:
         return not (self.rejects or self.liveness or self.unwitnessed)
 
 
-REJECTED_BY = {
-    "route-outlives-failure": "S5_RoutesAreForgotten",
-    "transient-renegotiates": "S2_ClosedIsFinal",
-    "responder-renegotiates": "S6_OneSidedResponderNeverStarts",
-    "retry-without-back-off": "S16_RestedBeforeAttempt",
-    "unwatched-peer": "S18_EachStateHasItsOwn",
-    "uncounted-attempts": "S20_CountersTellTheTruth",
+CHOSEN = {
     "unanswered-keepalive": "S21_KeepalivesAreAnswered",
-    "closing-untold": "S17_OwnerIsTold",
-    "deaf-responder": "S19_HearingCounts",
-    "deliver-before-established": "S1_DeliveredInTime",
-    "reuse-inner-address": "S9_DeliveredInItsGeneration",
-    "no-generation": "S4_OnlyItsGenerationChangesIt",
-    "first-established-wins": "S27_CollisionHasAWinner",
-    "lose-state-on-renegotiation": "S3_StateSurvives",
-    "unbounded-hold": "S12_WithinLimits",
-    "established-on-answering": "S7_EndsAgree",
-    "no-superseded": "Never_W9",
-    "forget-held-messages": "S11_NothingIsLost",
-    "held-overtakes-reissued": "S13_LeaveInOrder",
     "close-to-the-past": "S21_ClosesAreHeard",
-    "refused-close": "S22_OrdersAreTaken",
-    "close-is-a-failure": "S26_CloseEnds",
     "close-without-route-unsaid": "S21_ClosesAreHeard",
-    "unconfirmed-attempt-ends-all": "S3_StateSurvives",
-    "withdrawn-still-held": "S29_WithdrawnIsNotSent",
-    "no-negotiation-timer": "R1_InitiatorSettles",
-    "no-keepalive": "R2_PairIsEstablished",
-    "never-reap": "R5_OrphansAreReaped",
 }
-"""Known-bad machine -> the claim that rejects it."""
+"""Known-bad machine -> the claim that rejects it, where several claims state its property."""
+
+OF_REQUESTS = {
+    "no-request-timer": (("Timing", "Untimed"),),
+    "late-response-counts": (("Expire", "ExpireAndStay"),),
+}
+"""Known-bad machines of which `spec/tla/Request.tla` has the fault, and the operators that they replace."""
 
 WRONG_OPERATORS = {
     "no-generation": (("At", "OneAddress"), ("JudgeAnswer", "EveryAnswerIsBelieved")),
@@ -179,11 +162,12 @@ def _recovery() -> Iterator[TlcModel]:
 
 
 def _known_bad() -> Iterator[TlcModel]:
-    for one in wrong_sessions():
-        if one.name not in REJECTED_BY:
+    for one in checked_by_tlc(wrong_sessions()):
+        if one.name in OF_REQUESTS:
             continue
         config = pair_config_of(one.world)
-        claim, wrong = REJECTED_BY[one.name], WRONG_OPERATORS.get(one.name, ())
+        claim = claim_of(one, CLAIMS, CHOSEN.get(one.name, ""))
+        wrong = WRONG_OPERATORS.get(one.name, ())
         # TLC compares counts, so a folded world is replaced by `lossy`; any other world is taken as it is.
         folded = one.world.normaliser is not None
         attempts = config_of(config.session_type).attempts

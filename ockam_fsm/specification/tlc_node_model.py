@@ -27,16 +27,11 @@ from ockam_fsm.checking.sessions.node_actor import (
     Y,
 )
 from ockam_fsm.checking.sessions.node_world import neighbours, wrong_nodes
+from ockam_fsm.specification.tlc_claims import claim_of
 from ockam_fsm.specification.tlc_world_model import TlcWorldModel
 
 CLAIMS = ("S10_OneConnectionEach", "S14_FailureStaysWhereItIs")
 WITNESSES = ("Never_W10", "Never_W11", "Never_W12")
-
-REJECTED_BY = {
-    "connection-per-message": "S10_OneConnectionEach",
-    "crash-takes-neighbours": "S14_FailureStaysWhereItIs",
-}
-"""Known-bad node -> the claim that rejects it."""
 
 WRONG_OPERATORS = {
     "connection-per-message": (("Taker", "AnotherEachTime"),),
@@ -95,6 +90,6 @@ def _witnesses() -> Iterator[TlcNodeModel]:
 
 
 def _known_bad() -> Iterator[TlcNodeModel]:
-    for name, because, _, world in wrong_nodes():
-        claim = REJECTED_BY[name]
-        yield TlcNodeModel(name, f"{name}: {because}", world, (claim,), rejects=claim, wrong=WRONG_OPERATORS[name])
+    for one in wrong_nodes():
+        claim, wrong = claim_of(one, CLAIMS), WRONG_OPERATORS[one.name]
+        yield TlcNodeModel(one.name, f"{one.name}: {one.because}", one.world, (claim,), rejects=claim, wrong=wrong)

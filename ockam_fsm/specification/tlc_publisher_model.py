@@ -31,28 +31,12 @@ from ockam_fsm.checking.streams.names import (
 )
 from ockam_fsm.checking.streams.worlds import LOSSY, publishing_world, stream_worlds
 from ockam_fsm.checking.world import World
+from ockam_fsm.specification.tlc_claims import checked_by_tlc, claim_of
 from ockam_fsm.specification.tlc_world_model import TlcWorldModel
 
 CLAIMS = ("S15a_ConfirmedIsStored", "S15b_StoredOnce", "S15c_StoredInOrder", "S31_ToldOfLoss")
 RECOVERY = "R6_AllConfirmed"
 WITNESS = "Never_W16"
-
-REJECTED_BY = {
-    "identity-reused": "S15a_ConfirmedIsStored",
-    "suppress-by-highest": "S15a_ConfirmedIsStored",
-    "confirm-before-storing": "S15a_ConfirmedIsStored",
-    "no-suppression": "S15b_StoredOnce",
-    "record-ends-with-session": "S31_ToldOfLoss",
-    "under-way-is-unknown": "S15b_StoredOnce",
-    "under-way-is-stored": "S15a_ConfirmedIsStored",
-    "unfenced": "S15b_StoredOnce",
-    "stored-out-of-order": "S15c_StoredInOrder",
-    "sends-once": RECOVERY,
-    "push-by-identity": "S15b_StoredOnce",
-    "resumed-without-record": "S15b_StoredOnce",
-    "sent-before-resumed": "S15b_StoredOnce",
-}
-"""Known-bad publisher or stream worker -> the claim that rejects it."""
 
 WRONG_OPERATORS = {
     "identity-reused": (("NextIdentity", "SameIdentity"),),
@@ -166,8 +150,9 @@ def recovering_worlds() -> Iterator[World]:
 
 
 def _known_bad() -> Iterator[TlcPublisherModel]:
-    for one in wrong_streams():
-        if claim := REJECTED_BY.get(one.name):
+    for one in checked_by_tlc(wrong_streams()):
+        if one.world.actor_names == (PUBLISHER, STREAM):
+            claim = claim_of(one, (*CLAIMS, RECOVERY))
             about, wrong = f"{one.name}: {one.because}", WRONG_OPERATORS[one.name]
             made = TlcPublisherRecovery if claim == RECOVERY else TlcPublisherModel
             yield made(one.name, about, abstract(one.world), (claim,), rejects=claim, wrong=wrong)

@@ -18,20 +18,12 @@ from ockam_fsm.checking.streams.known_bad import wrong_streams
 from ockam_fsm.checking.streams.names import CONSUMER, PROCESSING_FAILS, RESTART
 from ockam_fsm.checking.streams.worlds import stream_worlds
 from ockam_fsm.checking.world import World
+from ockam_fsm.specification.tlc_claims import checked_by_tlc, claim_of
 from ockam_fsm.specification.tlc_world_model import TlcWorldModel
 
 CLAIMS = ("S15d_IndexPassesOnlyProcessed", "S23_IndexRises", "S30_ProcessedInOrder")
 RECOVERY = "R4_AllProcessed"
 WITNESS = "Never_W8"
-
-REJECTED_BY = {
-    "any-response-counts": "S23_IndexRises",
-    "index-saved-before-processing": "S15d_IndexPassesOnlyProcessed",
-    "index-overwritten": "S23_IndexRises",
-    "passes-over": "S30_ProcessedInOrder",
-    "waits-for-ever": RECOVERY,
-}
-"""Known-bad consumer or index worker -> the claim that rejects it."""
 
 WRONG_OPERATORS = {
     "any-response-counts": (("Judge", "BelieveAnyResponse"),),
@@ -82,9 +74,7 @@ def tlc_consumer_models() -> tuple[TlcStreamModel, ...]:
     return (
         TlcStreamModel("stream consuming", f"a stream: {world.description}", world, CLAIMS),
         _witness(world),
-        TlcConsumerRecovery(
-            "recovery stream consuming", "a stream: recoverability, under fairness", world, (RECOVERY,)
-        ),
+        _recovery(world),
         *_known_bad(),
         *_skipping(),
     )
@@ -102,8 +92,9 @@ def _recovery(world: World) -> TlcConsumerRecovery:
 
 
 def _known_bad() -> Iterator[TlcStreamModel]:
-    for one in wrong_streams():
-        if claim := REJECTED_BY.get(one.name):
+    for one in checked_by_tlc(wrong_streams()):
+        if CONSUMER in one.world.actor_names:
+            claim = claim_of(one, (*CLAIMS, RECOVERY))
             about, wrong = f"{one.name}: {one.because}", WRONG_OPERATORS[one.name]
             made = TlcConsumerRecovery if claim == RECOVERY else TlcStreamModel
             yield made(one.name, about, one.world, (claim,), rejects=claim, wrong=wrong)

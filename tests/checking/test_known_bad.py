@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ockam_fsm.checking import Kind, PropertyResult, Verdict, World, explore, replay
-from ockam_fsm.checking.sessions.known_bad import KnownBad
+from ockam_fsm.checking.known_bad import KnownBad
 from ockam_fsm.checking.shipped.worlds import shipped_known_bad, shipped_worlds
 
 LONG_TRACE = 12

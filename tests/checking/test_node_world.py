@@ -6,10 +6,10 @@ import pytest
 
 from ockam_fsm.checking.actors import Event, Fire, Order, Outbox
 from ockam_fsm.checking.explore import Verdict, explore
+from ockam_fsm.checking.known_bad import KnownBad
 from ockam_fsm.checking.properties import Step
 from ockam_fsm.checking.sessions.node_actor import FAIL, NODE, TO_X, NodeActor, NodeImage, X, destination
 from ockam_fsm.checking.sessions.node_world import neighbours, s10, s14, wrong_nodes
-from ockam_fsm.checking.world import World
 from ockam_fsm.machines.supervised import WorkerState
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.node.commands import Connect
@@ -58,13 +58,12 @@ def test_s10_and_s14_detect_effects_that_the_event_does_not_explain() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wrong", list(wrong_nodes()), ids=lambda wrong: str(wrong[0]))
-def test_a_wrong_node_is_rejected_by_its_property_first(wrong: tuple[str, str, str, World]) -> None:
-    name, _, rejected_by, world = wrong
-    result = explore(world, backend="stdlib")
+@pytest.mark.parametrize("wrong", list(wrong_nodes()), ids=lambda wrong: str(wrong.name))
+def test_a_wrong_node_is_rejected_by_its_property_first(wrong: KnownBad) -> None:
+    result = explore(wrong.world, backend="stdlib")
     assert result.verdict is Verdict.REFUTED
-    assert [found.id for found in result.properties if found.verdict is Verdict.REFUTED] == [rejected_by]
-    assert world.name == name
+    assert [found.id for found in result.properties if found.verdict is Verdict.REFUTED] == [wrong.property]
+    assert wrong.world.name == wrong.name
 
 
 def test_the_world_reports_its_bound_of_connections() -> None:

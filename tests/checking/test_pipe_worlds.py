@@ -8,6 +8,7 @@ import pytest
 
 from ockam_fsm.checking import Verdict, World, explore, replay
 from ockam_fsm.checking.actors import CORRUPT, Deliver, Disabled, Fault, Fire, Outbox
+from ockam_fsm.checking.known_bad import KnownBad
 from ockam_fsm.checking.pipes.actors import (
     DIES,
     RECEIVER,
@@ -22,7 +23,6 @@ from ockam_fsm.checking.pipes.actors import (
 )
 from ockam_fsm.checking.pipes.known_bad import wrong_pipes
 from ockam_fsm.checking.pipes.worlds import WINDOW, pipe_world, pipe_worlds
-from ockam_fsm.checking.sessions.known_bad import KnownBad
 from ockam_fsm.machines.pipe_ordering import Ordering
 
 

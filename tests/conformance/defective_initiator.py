@@ -19,8 +19,8 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 
-from ockam_fsm.checking.sessions.known_bad import with_row, without_effect
 from ockam_fsm.checking.sessions.mutant_sessions import NoRequestTimer
+from ockam_fsm.checking.sessions.wrong_tables import with_row, without_effect
 from ockam_fsm.kernel.errors import LocalSessionError, RemoteSessionError
 from ockam_fsm.machines.parts import ASK, LEAVE
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, EXPLICIT_TRANSIENT, SessionMachine

@@ -20,8 +20,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from ockam_fsm.checking.sessions.known_bad import without_effect
 from ockam_fsm.checking.sessions.mutant_sessions import EstablishedOnAnswering
+from ockam_fsm.checking.sessions.wrong_tables import without_effect
 from ockam_fsm.kernel.errors import RemoteSessionError
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,

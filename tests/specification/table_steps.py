@@ -18,6 +18,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from ockam_fsm.runtime.session.effects import EXHAUSTED
+
 from ockam_fsm.checking.actors import Deliver, Envelope, Fire
 from ockam_fsm.checking.actors import Event as WorldEvent
 from ockam_fsm.checking.properties import Property, Step
@@ -33,12 +35,12 @@ from ockam_fsm.checking.sessions.session_actors import (
     Refused,
 )
 from ockam_fsm.checking.world import World
+from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.vocabulary import Effect, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.commands import Command, Timer
 from ockam_fsm.runtime.session.config import SessionConfig
-from ockam_fsm.runtime.session.effects import EXHAUSTED
 from ockam_fsm.runtime.session.handshake import GENERATION
 from ockam_fsm.runtime.session.link import Link
 from ockam_fsm.runtime.session.request import Outgoing
@@ -248,10 +250,10 @@ class Ends:
 def _of_effect(effect: Effect, held: int, reason: str, role: Role, settings: SessionConfig) -> Iterator[Command]:
     if effect in _STARTS:
         idle = _STARTS[effect] is Timer.IDLE
-        yield commands.SetTimer(_STARTS[effect], settings.durations.idle_seconds or 0.0 if idle else 0.0)
+        yield SetTimer(_STARTS[effect], settings.durations.idle_seconds or 0.0 if idle else 0.0)
     match effect:
         case Effect.STOP_TIMERS:
-            yield from map(commands.CancelTimer, Timer)
+            yield from map(CancelTimer, Timer)
         case Effect.DELIVER:
             yield commands.Deliver(MESSAGE.payload, (), (local(role.name.lower()),))
         case Effect.TAKE_BACK:

@@ -10,17 +10,19 @@ from dataclasses import replace
 
 import pytest
 
-from ockam_fsm.checking.explore import explore
-from ockam_fsm.checking.sessions.known_bad import known_bad, with_row
+from ockam_fsm.checking.explore import PropertyResult, explore
+from ockam_fsm.checking.sessions.known_bad import wrong_sessions
 from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.worlds import config_of, lossy
+from ockam_fsm.checking.sessions.wrong_tables import with_row
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, TYPES, table
 from ockam_fsm.machines.vocabulary import Effect, Role, SessionType, State
 from ockam_fsm.projections.promela import SAFETY, WITNESS, to_promela
 from ockam_fsm.specification.promela_files import model_of, texts
-from ockam_fsm.specification.table_world import pair_config_of, table_world
+from ockam_fsm.specification.table_world import table_world
 from ockam_fsm.tools.spin import SpinResult, run
-from tests.specification.test_table_world import REJECTED, checked, only
+from tests.specification.table_steps import judged_table_world
+from tests.specification.test_table_world import wrong_tables
 
 pytestmark = pytest.mark.thorough
 
@@ -41,10 +43,10 @@ BELIEVES_A_HELLO = with_row(
 
 def wrong() -> Iterator[tuple[str, str, PairConfig]]:
     """Yield wrong tables: the name, the property that rejects it, and the configuration with the table."""
-    for bad in known_bad():
-        if bad.name in REJECTED:
-            config = pair_config_of(bad.world)
-            yield bad.name, bad.property, replace(config, generations=3)
+    rejected_by = {bad.name: bad.property for bad in wrong_sessions()}
+    for one in wrong_tables():
+        if f"breaks_{rejected_by[one.name]}" in SAFETY:
+            yield one.name, rejected_by[one.name], one.config
     sound = config_of(EXPLICIT_PERSISTENT_ONE_SIDED)
     for machine, property_id in ((OLD_HELLO_CLOSES, "S4"), (BELIEVES_A_HELLO, "S7")):
         yield machine.name, property_id, replace(sound, variants=((Role.RESPONDER, machine),))
@@ -53,31 +55,38 @@ def wrong() -> Iterator[tuple[str, str, PairConfig]]:
 WRONG = list(wrong())
 
 
+def ours(config: PairConfig, property_id: str) -> PropertyResult:
+    """Return the explorer's result of one property in the table world."""
+    world = judged_table_world(lossy(config))
+    judged = tuple(one for one in world.properties if one.id == property_id)
+    return explore(replace(world, properties=judged))[property_id]
+
+
 def opinion(config: PairConfig, *asserted: str) -> SpinResult:
     return run(to_promela(model_of(lossy(config), asserted or SAFETY), "a test"))
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
 def test_spin_finds_as_many_states(kind: SessionType) -> None:
-    ours = explore(table_world(lossy(config_of(kind))))
+    table = explore(table_world(lossy(config_of(kind))))
     spin = run(texts()[f"spec/promela/{kind.name}.pml"])
     assert spin.violated == ""
-    assert (spin.states, spin.transitions, spin.depth) == (ours.states, ours.transitions, ours.depth)
+    assert (spin.states, spin.transitions, spin.depth) == (table.states, table.transitions, table.depth)
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.name)
 def test_every_model_reaches_its_witness(kind: SessionType) -> None:
-    found, ours = opinion(config_of(kind), *WITNESS), only(checked(config_of(kind)), "W1")
-    assert ours.trace is not None
-    assert found.steps == len(ours.trace)
+    trace = ours(config_of(kind), "W1").trace
+    assert trace is not None
+    assert opinion(config_of(kind), *WITNESS).steps == len(trace)
 
 
 @pytest.mark.parametrize(("name", "property_id", "config"), WRONG, ids=[name for name, _, _ in WRONG])
 def test_spin_rejects_a_wrong_table_after_as_many_steps(name: str, property_id: str, config: PairConfig) -> None:
-    found, ours = opinion(config, f"breaks_{property_id}"), only(checked(config), property_id)
-    assert ours.trace is not None
+    found, trace = opinion(config, f"breaks_{property_id}"), ours(config, property_id).trace
+    assert trace is not None
     assert found.violated == f"breaks_{property_id}"
-    assert found.steps == len(ours.trace)
+    assert found.steps == len(trace)
 
 
 def test_every_assertion_rejects_something() -> None:

@@ -13,18 +13,17 @@ from typing import Any
 import pytest
 
 from ockam_fsm.checking.explore import Verdict, explore
-from ockam_fsm.checking.sessions.known_bad import wrong_channels
 from ockam_fsm.checking.sessions.secure_worlds import secure_worlds
 from ockam_fsm.specification.tla_files import of_channel
 from ockam_fsm.specification.tlc_channel_model import (
     CLAIMS,
     RECOVERY,
-    REJECTED_BY,
     WITNESSES,
     WRONG_OPERATORS,
     TlcChannelModel,
     tlc_channel_models,
 )
+from ockam_fsm.specification.tlc_claims import property_of
 
 ROOT = Path(__file__).parents[2]
 MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_text())
@@ -36,7 +35,7 @@ TEXT = "".join((ROOT / "spec" / "tla" / f"{name}.tla").read_text() for name in M
 WHOLE = [one for one in tlc_channel_models() if one.claims == CLAIMS]
 SEEN = [one for one in tlc_channel_models() if one.rejects in WITNESSES]
 CALM = [one for one in tlc_channel_models() if one.claims == (*CLAIMS, *RECOVERY)]
-WRONG = [one for one in tlc_channel_models() if one.rejects in REJECTED_BY.values()]
+WRONG = [one for one in tlc_channel_models() if one.rejects and one.rejects not in WITNESSES]
 
 OF_SESSIONS = {"S1", "S2", "S3", "S4", "S5", "S6", "S7", "S9", "S11", "S12", "S13", "S16", "S17", "S18", "S19", "S20",
                "S21", "S26", "S28", "S29", "R1", "R2"}  # fmt: skip
@@ -80,22 +79,15 @@ def test_witnesses_have_the_pinned_length() -> None:
 @pytest.mark.parametrize("one", CALM, ids=lambda one: one.name)
 def test_recoverability_is_checked_in_the_same_states(one: TlcChannelModel) -> None:
     """The model has each state of the world twice: while faults may occur, and after they have stopped."""
-    ids = {claim.partition("_")[0] for claim in one.claims}
+    ids = {property_of(claim) for claim in one.claims}
     found = explore(replace(one.world, properties=tuple(judged for judged in one.world.properties if judged.id in ids)))
     assert all(found[judged].verdict is Verdict.HOLDS for judged in ids)
     assert (pinned(one)["verdict"], pinned(one)["states"]) == ("PROVED", 2 * found.states)
 
 
-def test_every_wrong_channel_is_rejected_by_the_same_property() -> None:
-    by_name = {one.name: one.property for one in wrong_channels()}
-    assert {one.name for one in WRONG} == set(REJECTED_BY) == set(by_name)
-    for name, claim in REJECTED_BY.items():
-        assert claim.partition("_")[0] == by_name[name]
-
-
 def test_every_claim_is_defined_and_rejects_something() -> None:
     elsewhere = {"S37_ForgedIsADeadLetter"}  # test_broken_models.py
-    assert {*CLAIMS, *RECOVERY} == {*REJECTED_BY.values(), *elsewhere}
+    assert {*CLAIMS, *RECOVERY} == {*(one.rejects for one in WRONG), *elsewhere}
     for name in (*CLAIMS, *RECOVERY, *WITNESSES):
         assert f"\n{name} ==" in TEXT
 
@@ -108,6 +100,6 @@ def test_every_wrong_operator_is_defined() -> None:
 
 
 def test_every_property_of_the_worlds_is_claimed_or_checked_elsewhere() -> None:
-    claimed = {claim.removeprefix("Never_").partition("_")[0] for one in tlc_channel_models() for claim in one.claims}
+    claimed = {property_of(claim) for one in tlc_channel_models() for claim in one.claims}
     assert claimed | OF_SESSIONS | OF_REQUESTS == {found.id for one in WHOLE for found in one.world.properties}
     assert not claimed & (OF_SESSIONS | OF_REQUESTS)

@@ -6,6 +6,7 @@ TLC itself runs in `make spec`, which compares it with the same pins.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from typing import Any
 import pytest
 
 from ockam_fsm.checking.explore import Verdict, explore
-from ockam_fsm.checking.sessions.greedy_world import wrong_accounts
 from ockam_fsm.checking.sessions.known_bad import known_bad
+from ockam_fsm.checking.shipped.worlds import shipped_known_bad
 from ockam_fsm.machines.session import TYPES
+from ockam_fsm.projections import tla
 from ockam_fsm.specification.tla_files import MODELS, models, of_pair
-from ockam_fsm.specification.tlc_models import REJECTED_BY, WITNESSES, WRONG_OPERATORS, TlcModel, tlc_models
-from ockam_fsm.specification.tlc_node_model import REJECTED_BY as NODES_REJECTED_BY
+from ockam_fsm.specification.tlc_claims import checked_by_tlc, property_of
+from ockam_fsm.specification.tlc_models import WITNESSES, WRONG_OPERATORS, TlcModel, tlc_models
 
 ROOT = Path(__file__).parents[2]
 MANIFEST: dict[str, Any] = json.loads((ROOT / "spec" / "manifest.json").read_text())
@@ -37,10 +39,6 @@ def pinned(one: TlcModel) -> dict[str, Any]:
     return found
 
 
-def property_id(one: TlcModel) -> str:
-    return one.rejects.removeprefix("Never_").partition("_")[0]
-
-
 def test_every_model_is_pinned_in_its_order() -> None:
     assert list(TLC) == [model.name for model in models()]
     assert {name for name, entry in TLC.items() if entry["verdict"] == "REFUTED"} == {
@@ -57,21 +55,16 @@ def test_tlc_counts_what_the_explorer_counts(kind: Any) -> None:
     }
 
 
-def test_every_known_bad_machine_is_checked_by_tlc() -> None:
-    requests = {"no-request-timer", "late-response-counts"}
-    accounts = {name for name, *_ in wrong_accounts()}  # Node.tla has no accounts
-    # No model of two ends has dead letters, strangers, restarts with state, reopened sessions, or requests that are
-    # withdrawn after they were sent.
-    elsewhere = {
-        "close-believed-from-anybody",
-        "unconfirmed-number-stays",
-        "returned-responder-forgotten",
-        "late-close-ends",
-        "drops-in-silence",
-        "deadline-fails-session",
-    }
-    judged = {*REJECTED_BY, *NODES_REJECTED_BY, *requests}
-    assert judged | accounts | elsewhere == {one.name for one in known_bad()}
+def test_every_known_bad_machine_has_a_model_or_a_reason() -> None:
+    names = {f"MC{tla.module_name(one.name)}": one for one in shipped_known_bad()}
+    modelled = {names[model.name].name for model in models() if model.name in names}
+    assert modelled == {one.name for one in checked_by_tlc(shipped_known_bad())}
+
+
+def test_the_number_of_rejected_machines_is_the_documented_one() -> None:
+    found = re.search(r"TLC rejects (\d+) of the machines", (ROOT / "spec" / "README.md").read_text())
+    assert found is not None
+    assert int(found[1]) == len(list(checked_by_tlc(shipped_known_bad())))
 
 
 def test_a_machine_without_its_witness_is_searched_completely() -> None:
@@ -92,24 +85,18 @@ def test_counterexamples_have_the_pinned_length(one: TlcModel) -> None:
 @pytest.mark.parametrize("one", ELSEWHERE, ids=lambda one: one.name)
 def test_pinned_counterexamples_have_the_length_of_those_found(one: TlcModel) -> None:
     world = one.world
-    judged = tuple(found for found in world.properties if found.id == property_id(one))
-    result = explore(replace(world, properties=judged))[property_id(one)]
+    judged = tuple(found for found in world.properties if found.id == property_of(one.rejects))
+    result = explore(replace(world, properties=judged))[property_of(one.rejects)]
     assert result.verdict is Verdict.REFUTED
     assert result.trace is not None
     assert pinned(one)["steps"] == len(result.trace)
 
 
-def test_each_machine_is_rejected_by_the_same_property() -> None:
-    by_name = {one.name: one.property for one in known_bad()}
-    for name, claim in REJECTED_BY.items():
-        assert claim.removeprefix("Never_").partition("_")[0] == by_name[name]
-        assert EXPLORED[name]["verdict"] == "REFUTED"
-
-
 def test_every_claim_is_defined_and_rejects_something() -> None:
     text = "".join((ROOT / "spec" / "tla" / f"{name}.tla").read_text() for name in ("SessionProperties", "Recovery"))
     claimed = {name for one in tlc_models() for name in (*one.invariants, *one.steps)}
-    assert claimed == {*REJECTED_BY.values(), *WITNESSES}
+    rejecting = {claim for one in tlc_models() if one.name in WORLDS for claim in (*one.invariants, *one.steps)}
+    assert claimed == {*rejecting, *WITNESSES}
     for name in claimed:
         assert f"\n{name} ==" in text
 

@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from ockam_fsm.checking.explore import explore
-from ockam_fsm.checking.sessions.known_bad import known_bad
 from ockam_fsm.specification.tla_files import of_world
+from ockam_fsm.specification.tlc_claims import property_of
 from ockam_fsm.specification.tlc_node_model import (
     CLAIMS,
-    REJECTED_BY,
     WITNESSES,
     WRONG_OPERATORS,
     TlcNodeModel,
@@ -59,26 +58,20 @@ def test_witnesses_have_the_pinned_length() -> None:
         assert (pinned(one)["verdict"], pinned(one)["steps"]) == ("REFUTED", len(trace))
 
 
-def test_every_wrong_node_is_rejected_by_the_same_property() -> None:
-    by_name = {one.name: one.property for one in known_bad()}
-    assert {one.name for one in WRONG} == set(REJECTED_BY)
-    for name, claim in REJECTED_BY.items():
-        assert claim.partition("_")[0] == by_name[name]
-
-
 def test_every_claim_is_defined_and_rejects_something() -> None:
-    assert set(CLAIMS) == set(REJECTED_BY.values())
+    assert set(CLAIMS) == {one.rejects for one in WRONG}
     for name in (*CLAIMS, *WITNESSES):
         assert f"\n{name} ==" in TEXT
 
 
 def test_every_property_of_the_world_is_claimed() -> None:
     world = tlc_node_models()[0].world
-    claimed = {claim.removeprefix("Never_").partition("_")[0] for one in tlc_node_models() for claim in one.claims}
+    claimed = {property_of(claim) for one in tlc_node_models() for claim in one.claims}
     assert claimed == {one.id for one in world.properties}
 
 
 def test_every_wrong_operator_is_defined() -> None:
+    assert {one.name for one in WRONG} == set(WRONG_OPERATORS)
     for pairs in WRONG_OPERATORS.values():
         for replaced, other in pairs:
             assert f"\n{replaced}(" in TEXT

@@ -13,13 +13,11 @@ from typing import Any
 import pytest
 
 from ockam_fsm.checking.explore import explore
-from ockam_fsm.checking.streams.known_bad import wrong_streams
-from ockam_fsm.checking.streams.names import PUBLISHER
 from ockam_fsm.specification.tla_files import of_world
+from ockam_fsm.specification.tlc_claims import property_of
 from ockam_fsm.specification.tlc_stream_model import (
     CLAIMS,
     RECOVERY,
-    REJECTED_BY,
     SKIPS,
     WITNESS,
     WRONG_OPERATORS,
@@ -33,8 +31,8 @@ TLC = {entry["name"]: entry for entry in MANIFEST["tlc"]}
 EXPLORED = {entry["name"]: entry for part in ("worlds", "known_bad") for entry in MANIFEST[part]}
 TEXT = "".join((ROOT / "spec" / "tla" / f"{name}.tla").read_text() for name in ("Consuming", "ConsumingRecovery"))
 WHOLE, SEEN, CALM, *REST = tlc_consumer_models()
-WRONG = [one for one in REST if one.name in REJECTED_BY]
-SKIPPING = [one for one in REST if one.name not in REJECTED_BY]
+WRONG = [one for one in REST if one.name in WRONG_OPERATORS]
+SKIPPING = [one for one in REST if one.name not in WRONG_OPERATORS]
 
 
 def pinned(one: TlcStreamModel) -> dict[str, Any]:
@@ -83,19 +81,13 @@ def test_the_witness_has_the_pinned_length() -> None:
     assert (pinned(SEEN)["verdict"], pinned(SEEN)["steps"]) == ("REFUTED", len(trace))
 
 
-def test_every_wrong_worker_is_rejected_by_the_same_property() -> None:
-    by_name = {one.name: one.property for one in wrong_streams() if PUBLISHER not in one.world.actor_names}
-    assert {one.name for one in WRONG} == set(REJECTED_BY) == set(WRONG_OPERATORS) == set(by_name)
-    for name, claim in REJECTED_BY.items():
-        assert claim.partition("_")[0] == by_name[name]
-
-
 def test_every_claim_is_defined_and_rejects_something() -> None:
-    assert {*CLAIMS, RECOVERY} == set(REJECTED_BY.values())
+    assert {one.name for one in WRONG} == set(WRONG_OPERATORS)
+    assert {*CLAIMS, RECOVERY} == {one.rejects for one in WRONG}
     for name in (*CLAIMS, RECOVERY, WITNESS, *(other for wrong in WRONG_OPERATORS.values() for _, other in wrong)):
         assert f"\n{name}" in TEXT
 
 
 def test_every_property_of_the_world_is_claimed() -> None:
-    claimed = {claim.removeprefix("Never_").partition("_")[0] for one in tlc_consumer_models() for claim in one.claims}
+    claimed = {property_of(claim) for one in tlc_consumer_models() for claim in one.claims}
     assert claimed == {one.id for one in WHOLE.world.properties}

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from ockam_fsm.checking.known_bad import Checker
+from ockam_fsm.checking.sessions.known_bad import wrong_sessions
 from ockam_fsm.cli import app
 from ockam_fsm.kernel.errors import LocalSessionError
 from ockam_fsm.machines.session import EXPLICIT_TRANSIENT, TYPES
@@ -29,7 +31,7 @@ from ockam_fsm.simulation.monitors import WatchedSession
 from ockam_fsm.specification.trace_reading import FORMAT, MAX_LINE_BYTES, VERSION, TraceError
 from ockam_fsm.specification.trace_validation import Validation, validate
 from tests.helpers import make_initiator
-from tests.simulation.test_network import SIMULATED, setup_of
+from tests.simulation.test_network import setup_of
 from tests.specification.defects import DEFECTS, FOLDER, Trace, files, head, life, numbered
 
 SELDOM = {
@@ -40,25 +42,7 @@ SELDOM = {
 }
 """The numbers of steps and the seeds of runs in which the fault of a machine shows."""
 
-INVISIBLE = {
-    "drops-in-silence": "a trace does not show dead letters",
-    "no-superseded": "W9 is a witness: the missing message is seldom needed",
-    "no-request-timer": "a trace does not show request timers",
-    "forget-held-messages": "a trace does not show what is held when a session closes",
-    "held-overtakes-reissued": "a trace does not show which data is which",
-    "route-outlives-failure": "a trace does not show an unused route",
-    "unbounded-hold": "held messages may be reissued requests, which a trace does not show",
-    "lose-state-on-renegotiation": "a trace does not show the state of an application",
-    "deaf-responder": "a trace does not show that a running timer was restarted",
-    "deliver-before-established": "shows only if data arrives first, which some runs lack",
-    "uncounted-attempts": "shows only if the budget is exhausted, which some runs lack",
-    "connection-per-message": "a trace shows sessions, not the connections below them",
-    "crash-takes-neighbours": "a trace shows sessions, not other workers",
-    "first-established-wins": "shows only in collisions, which some runs lack",
-    "close-to-the-past": "shows only if an end closes just after its answer, which most runs lack",
-    "refused-close": "a refused order leaves no record",
-}
-"""Known-bad machines whose fault some short runs do not show, with the reasons."""
+VISIBLE = [bad for bad in wrong_sessions() if bad.is_rejected_by(Checker.TRACES)]
 
 
 def judged(records: Iterable[dict[str, Any]]) -> Validation:
@@ -134,7 +118,7 @@ def test_a_rejection_lists_the_possible_outcomes() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bad", [b for b in SIMULATED if b.name not in INVISIBLE], ids=lambda bad: str(bad.name))
+@pytest.mark.parametrize("bad", VISIBLE, ids=lambda bad: str(bad.name))
 def test_a_run_of_a_wrong_machine_is_rejected(bad: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The trace is judged, and the run goes on when a step breaks a property."""
     monkeypatch.setattr(monitors, "broken", lambda step: ())

@@ -21,8 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from ockam_fsm.checking.actors import Actor, BoundReached, Deliver, Disabled, Envelope, Fault, Fire, Order, Outbox
 from ockam_fsm.checking.actors import Event as Happening
+from ockam_fsm.checking.known_bad import KnownBad
 from ockam_fsm.checking.properties import Kind, Property, Step
-from ockam_fsm.checking.sessions.known_bad import KnownBad
 from ockam_fsm.checking.sessions.session_actors import KeyedTimer
 from ockam_fsm.checking.streams.config import OF_SILENCE, PublishingConfig, session_id
 from ockam_fsm.checking.streams.consuming import ConsumerActor, ConsumingConfig, IndexActor

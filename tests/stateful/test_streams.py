@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase
 
+from ockam_fsm.checking.known_bad import Checker
 from ockam_fsm.checking.streams.config import PublishingConfig
 from ockam_fsm.checking.streams.known_bad import wrong_streams
 from ockam_fsm.checking.streams.names import CONSUMER, PUBLISHER, STREAM
@@ -37,9 +38,7 @@ from tests.stateful.test_machines import run
 BAD = {bad.name: bad for bad in wrong_streams()}
 SELDOM = ("resumed-without-record", "sent-before-resumed", "unfenced", "any-response-counts", "passes-over")
 """Found after some seconds or a minute; `test_long_runs.py` has them."""
-EXPLORED_ONLY = ("push-by-identity",)
-"""Its push has to be late for two identities and a reused one: the explorer finds it, random runs do not."""
-OFTEN = [name for name in BAD if name not in (*SELDOM, *EXPLORED_ONLY)]
+OFTEN = [bad.name for bad in BAD.values() if bad.is_rejected_by(Checker.WALKS) and bad.name not in SELDOM]
 MOVES_AT_ONCE = 100
 
 
@@ -153,8 +152,8 @@ def test_further_faults_are_found(name: str) -> None:
 
 @pytest.mark.slow
 def test_a_wrong_worker_is_found_shrunk_and_replayed() -> None:
-    part, wrong = wrong_subject(BAD["index-saved-before-processing"])
-    broken = "S15d does not hold"
+    bad = BAD["index-saved-before-processing"]
+    (part, wrong), broken = wrong_subject(bad), f"{bad.property} does not hold"
     with pytest.raises(AssertionError, match=broken) as found:
         run(stream_machine(part, wrong), 200, 30, phases=(Phase.generate, Phase.shrink))
     call = re.search(r"replay: (again\(.*\))", str(found.value))

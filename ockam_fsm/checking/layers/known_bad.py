@@ -10,9 +10,9 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from ockam_fsm.checking.known_bad import Checker, KnownBad
 from ockam_fsm.checking.layers.setup import CLOSE_BELOW, LayersSetup
 from ockam_fsm.checking.layers.worlds import ABOVE_PERSISTENT, BELOW_PERSISTENT, LOSSLESS, layers_world
-from ockam_fsm.checking.sessions.known_bad import KnownBad
 from ockam_fsm.machines.vocabulary import State
 from ockam_fsm.runtime.node.commands import Observation, StateChanged
 from ockam_fsm.runtime.node.node import Node
@@ -67,7 +67,8 @@ class _FailureReporter:
 
 def _bad(name: str, because: str, property: str, setup: LayersSetup, **options: Any) -> KnownBad:
     orders = (OPEN,) if setup.recreated else (OPEN, CLOSE_BELOW)
-    return KnownBad(name, because, property, replace(layers_world(name, setup, (), orders, **options), name=name))
+    world = replace(layers_world(name, setup, (), orders, **options), name=name)
+    return KnownBad(name, because, property, world, {Checker.TLC: "no model has a session over a session"})
 
 
 def _above(setup: LayersSetup, make: Callable[..., Session]) -> LayersSetup:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+from ockam_fsm.checking.known_bad import Checker, KnownBad
 from ockam_fsm.checking.pipes.actors import PipeSetup
 from ockam_fsm.checking.pipes.worlds import SEQUENTIAL, WINDOW, pipe_world
-from ockam_fsm.checking.sessions.known_bad import KnownBad
 from ockam_fsm.machines.pipe_ordering import Ordering, OrderingEvent
 from ockam_fsm.runtime.encoding.pipe_frames import Frame
 from ockam_fsm.runtime.pipe.commands import ReceiverCommand, Transmit
@@ -56,7 +56,8 @@ class FillsGaps(OrderingReceiver):
 
 
 def _bad(name: str, because: str, property: str, config: PipeSetup, messages: int = 2) -> KnownBad:
-    return KnownBad(name, because, property, replace(pipe_world(name, config, messages, dies=1), name=name))
+    world = replace(pipe_world(name, config, messages, dies=1), name=name)
+    return KnownBad(name, because, property, world, {Checker.TLC: "no model has pipes"})
 
 
 @cache

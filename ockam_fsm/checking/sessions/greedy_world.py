@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from ockam_fsm.checking.actors import Disabled, Event, Fire, Order, Outbox
+from ockam_fsm.checking.known_bad import Checker, KnownBad
 from ockam_fsm.checking.properties import Property, Step, always_step, sometimes_step
 from ockam_fsm.checking.sessions.node_actor import NODE, destination
 from ockam_fsm.checking.world import Network, World
@@ -259,12 +260,12 @@ class EverythingFits(Ledger):
         return True
 
 
-def wrong_accounts() -> Iterator[tuple[str, str, str, World]]:
-    """Yield for each wrong account its name, the consequence, the property that rejects it, and a small world."""
+def wrong_accounts() -> Iterator[KnownBad]:
+    """Yield the wrong accounts."""
     wrong: tuple[tuple[type[Ledger], str, str, str], ...] = (
         (NewcomerPays, "newcomer-pays", "the first peer that fills a node would lock out all others", "S25"),
         (ForgetsToRelease, "forgets-to-release", "a node would become full although it holds nothing", "S24"),
         (EverythingFits, "everything-fits", "one peer could use all memory", "S24"),
     )
     for make, name, because, rejected_by in wrong:
-        yield name, because, rejected_by, greedy(make, name)
+        yield KnownBad(name, because, rejected_by, greedy(make, name), {Checker.TLC: "Node.tla has no accounts"})

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ockam_fsm.checking.actors import Order
+from ockam_fsm.checking.known_bad import KnownBad
 from ockam_fsm.checking.properties import Property, Step, always_step, sometimes, sometimes_step
 from ockam_fsm.checking.sessions.node_actor import (
     FAIL,
@@ -156,8 +157,8 @@ class _Panic:
                 resident.stop()
 
 
-def wrong_nodes() -> Iterator[tuple[str, str, str, World]]:
-    """Yield for each wrong node its name, the consequence, the property that rejects it, and a small world."""
+def wrong_nodes() -> Iterator[KnownBad]:
+    """Yield the wrong nodes."""
     wrong: tuple[tuple[type[Node], str, str, str], ...] = (
         (
             ConnectionPerMessage,
@@ -173,4 +174,4 @@ def wrong_nodes() -> Iterator[tuple[str, str, str, World]]:
         ),
     )
     for make, name, because, rejected_by in wrong:
-        yield name, because, rejected_by, neighbours(make, name)
+        yield KnownBad(name, because, rejected_by, neighbours(make, name))

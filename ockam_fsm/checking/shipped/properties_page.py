@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from ockam_fsm.checking.known_bad import KnownBad
 from ockam_fsm.checking.properties import Kind, Property
-from ockam_fsm.checking.sessions.known_bad import KnownBad
 from ockam_fsm.checking.shipped.worlds import shipped_known_bad, shipped_worlds
 from ockam_fsm.checking.world import World
 from ockam_fsm.kernel.errors import DefinitionError
@@ -43,7 +43,7 @@ def document(worlds: Sequence[World] | None = None, bad: Sequence[KnownBad] | No
         ["## Safety: in every reachable state and step", "", *_claims(safety, worlds, rejects)],
         [_RECOVERABILITY, "", *_claims(recoverability, worlds, rejects)],
         [_WITNESSES, "", *_table(("id", "state or step", "worlds"), _witnesses(worlds, by_id))],
-        [*_KNOWN_BAD, *_table(("machine", "rejected by", "consequence"), map(_known_bad, bad))],
+        [*_KNOWN_BAD, *_table(("machine", "rejected by", "consequence", "not rejected by"), map(_known_bad, bad))],
         [*_WORLDS, *_table(("world", "network", "bounds"), map(_bounds, worlds))],
     ]
     return "\n".join(line for section in sections for line in (*section, ""))
@@ -61,14 +61,17 @@ _WITNESSES = "## Witnesses: each reached at least once, so that no safety proper
 _KNOWN_BAD = (
     "## Known-bad machines",
     "",
-    "Each breaks one rule of the real machine, and is rejected by the property named here.",
+    "Each breaks one rule of the real machine. The explorer rejects it by the property named here. Unless a reason is",
+    "given, TLC rejects it too, the simulator and the validation of its traces reject each wrong session without a",
+    "channel, and random walks of Hypothesis each wrong worker of a stream.",
     "",
 )
 _WORLDS = ("## Worlds and their bounds", "", "A bound without a number is unlimited. PROVED: within these bounds.", "")
 
 
 def _known_bad(one: KnownBad) -> list[str]:
-    return [f"`{one.name}`", one.property, one.because]
+    missed = "; ".join(f"{checker.value}: {reason}" for checker, reason in one.missed.items())
+    return [f"`{one.name}`", one.property, one.because, missed]
 
 
 def _claims(claims: Sequence[Property], worlds: Sequence[World], rejects: dict[str, KnownBad]) -> Iterator[str]:

@@ -6,11 +6,11 @@ Source: spec/sessions.md sections 9 and 12, which give the consequence of breaki
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
-from ockam_fsm.checking.sessions.known_bad import KnownBad
+from ockam_fsm.checking.known_bad import Checker, KnownBad
 from ockam_fsm.checking.sessions.mutant_sessions import ReuseInnerAddress
 from ockam_fsm.checking.streams.config import PublishingConfig
 from ockam_fsm.checking.streams.consuming import ConsumingConfig
@@ -145,19 +145,29 @@ class KeepsTheLatest(IndexWorker):
 
 # The list -------------------------------------------------------------------------------------------------------------
 
+Missed = Mapping[Checker, str]
+NONE: Missed = {}
 RESTARTED: Faults = {STREAM: {RESTART: 1}}
 FORGOTTEN: Faults = {STREAM: {RESTART: 1, FORGET_RECORDS: 1}}
 
 
 def _publishing(
-    name: str, because: str, property: str, config: PublishingConfig, faults: Faults, messages: int = 2
+    name: str,
+    because: str,
+    property: str,
+    config: PublishingConfig,
+    faults: Faults,
+    messages: int = 2,
+    missed: Missed = NONE,
 ) -> KnownBad:
     world = publishing_world(name, config, faults, messages)
-    return KnownBad(name, because, property, replace(world, name=name))
+    return KnownBad(name, because, property, replace(world, name=name), missed)
 
 
-def _consuming(name: str, because: str, property: str, config: ConsumingConfig, faults: Faults) -> KnownBad:
-    return KnownBad(name, because, property, replace(consuming_world(name, config, faults), name=name))
+def _consuming(
+    name: str, because: str, property: str, config: ConsumingConfig, faults: Faults, missed: Missed = NONE
+) -> KnownBad:
+    return KnownBad(name, because, property, replace(consuming_world(name, config, faults), name=name), missed)
 
 
 def _storing() -> Iterator[KnownBad]:
@@ -212,6 +222,7 @@ def _identifying() -> Iterator[KnownBad]:
     yield _publishing(
         "push-by-identity", "a late push would be stored although its publisher has started over", "S15b",
         config(session=ReuseInnerAddress, same_inner=True), FORGOTTEN,
+        missed={Checker.WALKS: "its push has to be late for two identities and a reused one"},
     )  # fmt: skip
     yield _publishing(
         "resumed-without-record", "a publisher would resend to a stream that has lost its record", "S15b",

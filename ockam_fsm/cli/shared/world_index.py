@@ -19,8 +19,8 @@ import typer
 
 from ockam_fsm.checking.engine.backends import BackendUnavailable
 from ockam_fsm.checking.errors import raised
+from ockam_fsm.checking.known_bad import KnownBad
 from ockam_fsm.checking.sessions.bounds import WrongBound, bounded, parsed_bound, possible_bounds
-from ockam_fsm.checking.sessions.known_bad import KnownBad
 from ockam_fsm.checking.shipped.worlds import shipped_known_bad, shipped_worlds
 from ockam_fsm.checking.world import Budget, World
 from ockam_fsm.cli.app import fail, unknown

@@ -1,5 +1,5 @@
 GENERATED from ockam_fsm/specification/tlc_models.py; edit that
 ------------------------------------------ MODULE MCNoRequestTimer -------------------------------------------
-\* no-request-timer: a request would wait indefinitely for a response
+\* no-request-timer: a request would wait indefinitely for a lost response
 EXTENDS Request
 ==============================================================================================================
