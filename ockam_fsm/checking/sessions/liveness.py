@@ -18,6 +18,7 @@ from ockam_fsm.machines.vocabulary import Creation, State
 from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.causes import EXHAUSTED
 from ockam_fsm.runtime.session.handshake import Profile
+from ockam_fsm.runtime.session.host import FULL
 from ockam_fsm.runtime.session.session import LATE_RESPONSE, Snapshot
 from ockam_fsm.runtime.session.signals import Answer, Hello, Superseded
 from ockam_fsm.safety.links import is_own
@@ -91,6 +92,11 @@ def reaped(step: Step) -> bool:
     """A timer ended a responder."""
     alone = isinstance(step.event, Fire) and step.actor == "responder"
     return alone and any(before is not None and after is None for _, before, after in changes(step))
+
+
+def is_full(step: Step) -> bool:
+    """A host rejects the hello of another session for lack of room."""
+    return any(isinstance(command, commands.DeadLetter) and command.reason == FULL for _, command in owned(step))
 
 
 def catches_up(profile: Profile) -> StepPredicate:

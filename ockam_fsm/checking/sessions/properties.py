@@ -120,6 +120,7 @@ def witness(name: str, config: PairConfig) -> Property:
         "W6": ("the budget of attempts is exhausted", live.exhausted),
         "W7": ("an orphaned responder is reaped", live.reaped),
         "W9": ("a superseded end catches up", live.catches_up(profile)),
+        "W23": ("a full host refuses a hello", live.is_full),
     }
     if name == "W1":
         return sometimes("W1", "both ends are established in one generation", live.established_together, over=BOTH)

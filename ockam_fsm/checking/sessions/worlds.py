@@ -180,6 +180,14 @@ def ockam(config: PairConfig) -> World:
     return world_of(config, "ockam", network, orders, {INITIATOR: {LOWER_LAYER_LOST: 1}}, ("W1", "W4", "W7"))
 
 
+def full_host(config: PairConfig) -> World:
+    """An initiator returns as another session. The host has room for one responder, and may still have the first."""
+    config = replace(config, misses=0, generations=2, capacity=1)
+    network = Network("unordered", 1, ("drop", "duplicate"))
+    return world_of(config, "full-host", network, {INITIATOR: begin(config, 2)}, {INITIATOR: {RESTART_LOSING: 1}},
+                    ("W1", "W23"))  # fmt: skip
+
+
 WAYS: Mapping[str, WorldFactory] = {
     "lossy": lossy,
     "restarts": restarts,
@@ -192,6 +200,7 @@ WAYS: Mapping[str, WorldFactory] = {
     "initiator-among-strangers": partial(strangers, Role.INITIATOR),
     "responder-among-strangers": partial(strangers, Role.RESPONDER),
     "returned-responder-among-strangers": partial(strangers, Role.RESPONDER, returned=True),
+    "full-host": full_host,
 }
 
 
@@ -202,8 +211,10 @@ def config_of(kind: SessionType) -> PairConfig:
 
 def ways_of(kind: SessionType) -> tuple[str, ...]:
     """The environments of a type. Profile `ockam` cannot encode the generations that two-sided sessions need. A
-    transient session is not opened again, and its responder has no state to return with."""
-    senseless = {"reopened": not kind.persistent, "ockam": kind.renegotiation is Renegotiation.TWO_SIDED,
+    transient session is not opened again, and its responder has no state to return with. A persistent one keeps its id,
+    so its initiator never needs a second responder."""
+    senseless = {"reopened": not kind.persistent, "full-host": kind.persistent,
+                 "ockam": kind.renegotiation is Renegotiation.TWO_SIDED,
                  "returned-responder-among-strangers": not kind.persistent}  # fmt: skip
     return tuple(way for way in WAYS if not senseless.get(way))
 
