@@ -15,13 +15,14 @@ from ockam_fsm.checking.world import World
 
 
 class Checker(Enum):
-    """The checkers beside the explorer, which rejects every known-bad machine. The simulator runs wrong sessions
-    without channels; random walks are those of streams."""
+    """The checkers beside the explorer, which rejects every known-bad machine. Simulator and
+    conformance kit run wrong sessions, without channels; random walks are those of streams."""
 
     TLC = "TLC"
     SIMULATOR = "simulator"
     TRACES = "validation of traces"
     WALKS = "random walks"
+    KIT = "conformance kit"
 
 
 @dataclass(frozen=True)

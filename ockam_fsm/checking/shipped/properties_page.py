@@ -62,8 +62,8 @@ _KNOWN_BAD = (
     "## Known-bad machines",
     "",
     "Each breaks one rule of the real machine. The explorer rejects it by the property named here. Unless a reason is",
-    "given, TLC rejects it too, the simulator and the validation of its traces reject each wrong session without a",
-    "channel, and random walks of Hypothesis each wrong worker of a stream.",
+    "given, TLC rejects it too; the simulator, the validation of its traces and the conformance kit reject each wrong",
+    "session without a channel; and random walks of Hypothesis reject each wrong worker of a stream.",
     "",
 )
 _WORLDS = ("## Worlds and their bounds", "", "A bound without a number is unlimited. PROVED: within these bounds.", "")
