@@ -110,7 +110,7 @@ def conform(
 
     * `ockam-fsm conform tcp://127.0.0.1:4000 --spawner session_spawner`
     * `ockam-fsm conform tcp://127.0.0.1:4000 --echo echo --html report.html`
-    * `ockam-fsm conform --list --profile generation  # the cases, for --only and --except`
+    * `ockam-fsm conform --list --profile generation  # names for --only`
     * `ockam-fsm conform --pipe "node adapter.js session.js"`
     """
     from ockam_fsm.cli.shared.deadly_cases import remembered

@@ -112,9 +112,9 @@ def _all(
         if "error" in message.value:
             fail(*message.value["error"])
         found[message.job] = message.value
-        lines.say(lambda: f"{len(found)} of {len(jobs)} models checked, last {message.value['name']}")
         if not quiet:
             out().print(_line(message.value, pins), soft_wrap=True)
+        lines.say(lambda: f"{len(found)} of {len(jobs)} models checked, last {message.value['name']}")
 
     if not quiet:
         out().print(f"{'model':<{WIDTH}} {'verdict':<8} {'states':>9} {'steps':>5} {'seconds':>7} {'MB':>5}")
