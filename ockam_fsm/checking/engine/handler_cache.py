@@ -184,7 +184,7 @@ class HandlerCache:
 
     def _twice(self, actor: Actor, local: Local | None, event: Event | None) -> _Outcome:
         try:
-            first, second = _call(actor, local, event), _call(actor, local, event)
+            first, second = handled(actor, local, event), handled(actor, local, event)
             same = first == second and alike(first, second)
             hash(first)
         except KeyboardInterrupt:
@@ -223,8 +223,8 @@ def _given(local: Local | None, event: Event | None) -> str:
     return "nothing (start)" if event is None else f"{canonical(local)}, {canonical(event)}"
 
 
-def _call(actor: Actor, local: Local | None, event: Event | None) -> _Outcome:
-    """Call the actor: `start` if there is no local state yet, else `handle`."""
+def handled(actor: Actor, local: Local | None, event: Event | None) -> _Outcome:
+    """Return what the actor does: at its `start` if there is no local state yet, else when it handles the event."""
     if local is None or event is None:
         out = Outbox(actor.name)
         state = actor.start(out)

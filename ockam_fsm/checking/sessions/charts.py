@@ -126,7 +126,7 @@ class _Drawing:
                 self._add(MomentKind.LOST, envelope.sender, spoken(envelope.payload), whom=envelope.receiver)
 
     def _remarks(self, who: str, records: Sequence[Any]) -> None:
-        for text in _remarks(records):
+        for text in remarks(records):
             self._add(MomentKind.NOTE, who, text)
 
     def left_over(self) -> None:
@@ -148,7 +148,7 @@ def _parts(record: Any) -> tuple[Any, ...]:
     return record if isinstance(record, tuple) else (record,)
 
 
-def _remarks(records: Sequence[Any]) -> Iterator[str]:
+def remarks(records: Sequence[Any]) -> Iterator[str]:
     """Yield the actions of an end that no message shows, from the commands that its session recorded."""
     for record in records:
         command = record[1] if isinstance(record, tuple) and len(record) == 2 else None
