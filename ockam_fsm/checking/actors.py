@@ -17,7 +17,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from ockam_fsm.checking.naming import identity
+from ockam_fsm.checking.naming import identity, spoken
 from ockam_fsm.kernel.errors import DefinitionError, Portable
 
 
@@ -42,12 +42,20 @@ class Order:
 
     order: Hashable
 
+    @property
+    def label(self) -> str:
+        return spoken(self.order)
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A fault of this actor, such as a restart or the loss of its lower layer."""
 
     fault: Hashable
+
+    @property
+    def label(self) -> str:
+        return spoken(self.fault)
 
 
 Event: TypeAlias = Deliver | Fire | Order | Fault

@@ -17,8 +17,9 @@ The shape (all numbers are positions in these lists):
     moves      action, kind, actor, message (-1: none), label, row (-1: none)
     states     a local of each actor, network, rest, status of the state properties
     steps      for each state: move, successor, move, successor, ... in the order of a path's positions
-    status     one character per property: + holds, ! violated, w the witness, g the goal, o claimed but not here,
-               . does not apply here, and a blank for a property of the other sort (states or steps)
+    status     one character per property: + holds, ! violated, w the witness, - not the witness, g the goal,
+               o the goal is claimed and not reached here, . it is not claimed here, and a blank for a property of the
+               other sort (of states or of steps)
 """
 
 from __future__ import annotations
@@ -246,5 +247,5 @@ def _judged(one: Property, answer: bool, *, claimed: bool = True) -> str:
     if one.kind is Kind.RECOVERABLE:
         return "g" if hit else "o" if claimed else "."
     if one.is_witness:
-        return "w" if hit else "."
+        return "w" if hit else "-"
     return "!" if hit else "+"

@@ -10,8 +10,12 @@ const STATUS = {
   "w": ["shown here", "good"],
   "g": ["goal reached", "good"],
   "o": ["goal not reached yet", "open"],
+  "-": ["not shown here", "pale"],
   ".": ["does not apply here", "pale"],
+  " ": ["judges steps; none here", "pale"],
 };
+/* Facts of a session that begins or ends, which say nothing. */
+const NOTHING = new Set(["none", "0", "no"].flatMap((word) => [`-${word}`, `${word}-`]));
 const VERDICT_CLASS = { HOLDS: "good", PROVED: "good", REFUTED: "bad", MISSING: "bad", UNDETERMINED: "open" };
 
 // Building elements ---------------------------------------------------------------------------------------------------
@@ -32,13 +36,14 @@ function fill(id, ...children) {
 
 function table(headings, rows) {
   const head = element("tr", {}, ...headings.map((heading) => element("th", { scope: "col" }, heading)));
-  const body = rows.map((cells) => element("tr", {}, ...cells.map((cell) => element("td", {}, cell))));
-  return element("div", { class: "wide" },
+  const body = rows.map((cells) => element("tr", {},
+    ...cells.map((cell, at) => element("td", { "data-heading": headings[at] }, cell))));
+  return element("div", { class: "wide facts" },
     element("table", {}, element("thead", {}, head), element("tbody", {}, ...body)));
 }
 
 function listed(items) {
-  return element("ul", { class: "plain" }, ...items.map((item) => element("li", {}, item)));
+  return element("ul", {}, ...items.map((item) => element("li", {}, item)));
 }
 
 // The graph -----------------------------------------------------------------------------------------------------------
@@ -236,14 +241,15 @@ class Page {
     const bounds = Object.entries(world.bounds).map(([name, limit]) => `${name} ${limit}`).join(", ");
     const whole = graph.complete
       ? `The whole world is in this page: ${graph.states.length} states.`
-      : `The ${graph.states.length} states nearest to the start are in this page. `
+      : `${graph.states.length} states are in this page, those nearest to ${this.content.path ? "the counterexample" : "the start"}. `
         + (this.content.served ? "Others are computed by the server." : "Steps to others are shown, and not walked.");
+    const searched = search.verdict === "REFUTED" ? `after a search of ${search.states} states` : `within ${search.states} states`;
     const stopped = search.stopped ? `; the search was stopped by ${search.stopped}` : "";
     fill("header",
       element("h1", {}, world.name),
       world.description ? element("p", {}, world.description) : null,
       element("p", {}, element("span", { class: VERDICT_CLASS[search.verdict] }, search.verdict),
-        ` within ${search.states} states${stopped}. ${whole}`),
+        ` ${searched}${stopped}. ${whole}`),
       world.normalised ? element("p", { class: "pale" }, "In this world generations are numbered anew after a step, "
         + "so that it is finite without a bound on renegotiations.") : null,
       element("details", {}, element("summary", {}, "Bounds of this world"), element("p", { class: "pale" }, bounds)));
@@ -352,7 +358,7 @@ class Page {
     const messages = flying.map((message, at) => this.message(message, flying.findIndex((one) => one.number === message.number) === at, steps, names));
     const links = steps.filter((step) => ["cut", "heal"].includes(step.move.action));
     const rest = graph.rest(state);
-    const left = Object.entries(rest.left).map(([name, count]) => `${name}: ${count}`);
+    const left = Object.entries(rest.left).filter(([, count]) => count > 0).map(([name, count]) => `${name}: ${count}`);
     return element("section", { class: "card", "aria-label": "in flight" },
       element("h3", {}, "In flight"),
       ...(messages.length ? messages : [element("p", { class: "pale" }, "no message")]),
@@ -456,7 +462,8 @@ class Page {
     after.forEach((end, at) => {
       const old = new Map(before[at].details), now = new Map(end.details);
       for (const name of new Set([...old.keys(), ...now.keys()])) {
-        if (old.get(name) !== now.get(name)) found.push([end.name, name, old.get(name) ?? "-", now.get(name) ?? "-"]);
+        const [was, is] = [old.get(name) ?? "-", now.get(name) ?? "-"];
+        if (was !== is && !NOTHING.has(was + is)) found.push([end.name, name, was, is]);
       }
       const timers = [before[at], end].map((one) => one.timers.join(", ") || "none");
       if (timers[0] !== timers[1]) found.push([end.name, "timers", ...timers]);
@@ -555,8 +562,8 @@ class Page {
     const { graph, state, at } = this.at;
     const step = this.stepTo(at);
     const rows = this.content.properties.map((one, number) => {
-      const mark = [graph.status(state)[number], step && step.row ? step.row.status[number] : " "].find((found) => found && found !== " ");
-      const [words, kind] = STATUS[mark] || ["judges steps, none here", "pale"];
+      const marks = [graph.status(state)[number], step && step.row ? step.row.status[number] : " "];
+      const [words, kind] = STATUS[marks.find((mark) => mark !== " ") || " "] || ["judged by the search only", "pale"];
       return [element("strong", {}, one.id), element("span", { class: kind }, words), one.sentence,
         element("span", { class: VERDICT_CLASS[one.verdict] }, one.verdict), this.wayTo(one)];
     });
