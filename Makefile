@@ -23,7 +23,7 @@ need = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get
   { echo "$(1) is not installed. Install the packages: $(2)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint workflows test-all nightly newest constraints release spec spin kafka interop bench mutants kit-mutants \
+.PHONY: help demo test lint workflows test-all nightly newest constraints release spec spin kafka interop browser bench mutants kit-mutants \
   code-mutants fuzz attack clean
 
 help: ## list the targets
@@ -58,6 +58,11 @@ $(VENV)/.release: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.kafka: pyproject.toml constraints.txt | $(VENV)/.dev
 	@echo "Installing the Kafka client ..."
 	@$(PIP) -e '.[dev,kafka]'
+	@touch $@
+
+$(VENV)/.browser: pyproject.toml constraints.txt | $(VENV)/.dev
+	@echo "Installing the package that drives a browser ..."
+	@$(PIP) -e '.[browser]'
 	@touch $@
 
 demo: $(VENV)/.demo ## install, run processes that are killed and recover, draw and check every machine
@@ -100,7 +105,7 @@ test-all: $(VENV)/.all fuzz ## tests that take minutes or need Java, SPIN or Nod
 	@if $(BIN)/python -m tests.interop.rust_peer --is-built; then $(BIN)/pytest -m interop tests/interop; \
 	else echo 'Skipped: the tests with a node on Ockam'"'"'s Rust crates, which is not built here; `make interop` builds it.'; fi
 
-nightly: $(VENV)/.all spec mutants kit-mutants kafka interop ## tests that take longer
+nightly: $(VENV)/.all spec mutants kit-mutants kafka interop browser ## tests that take longer
 	$(PYTEST) -m nightly
 
 newest: ## lint and test with the newest versions of all dependencies, in a separate environment
@@ -142,6 +147,10 @@ interop: $(VENV)/.dev ## tests with a node on Ockam's Rust crates (built once in
 	@$(BIN)/python -m tests.interop.rust_peer
 	$(BIN)/pytest -m interop tests/interop
 	$(BIN)/python -m tests.interop.comparison build/comparison
+
+browser: $(VENV)/.browser ## the explorer page in a real browser (needs Chromium)
+	@$(call need,chromium,chromium)
+	$(BIN)/pytest -m browser tests/explorer
 
 fuzz: $(VENV)/.all ## decoders against FUZZ_INPUTS hostile inputs (default: a million)
 	OCKAM_FSM_FUZZ_INPUTS=$(FUZZ_INPUTS) $(PYTEST) tests/runtime/test_fuzz.py tests/secure/test_fuzz.py

@@ -41,6 +41,7 @@ def test_every_public_name_is_listed() -> None:
         "tools",
         "projections",
         "conformance",
+        "explorer",
         "demo",
         "cli",
     }

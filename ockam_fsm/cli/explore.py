@@ -37,8 +37,9 @@ OF_A_TYPE = "closed"
 
 @command
 def explore(
-    what: Annotated[str, typer.Argument(metavar="TYPE|WORLD", help="A session type, a world, or a known-bad machine.")]
-    = "",
+    what: Annotated[
+        str, typer.Argument(metavar="TYPE|WORLD", help="A session type, a world, or a known-bad machine.")
+    ] = "",
     source: FromOption = "",
     bound: BoundOption = None,
     html: Annotated[Path | None, typer.Option(help="Write the page to this file, and serve nothing.")] = None,

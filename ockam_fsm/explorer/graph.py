@@ -226,9 +226,7 @@ class _Graph:
         )
 
     def _status_of_state(self, state: State, locals_: dict[str, int]) -> str:
-        return "".join(
-            " " if one.reads_steps else self._status(one, state, locals_) for one in self.world.properties
-        )
+        return "".join(" " if one.reads_steps else self._status(one, state, locals_) for one in self.world.properties)
 
     def _status(self, one: Property, state: State, locals_: dict[str, int]) -> str:
         read = tuple(state.network if name == NETWORK else locals_[name] for name in one.over)

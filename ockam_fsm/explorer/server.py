@@ -57,6 +57,7 @@ class ExplorerServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = MOST_CONNECTIONS
 
     def __init__(self, page: str, world: World, token: str, port: int = 0) -> None:
         self.page = page.encode()

@@ -160,9 +160,11 @@ class Page {
   }
 
   async show() {
-    const place = placeOf(location.hash, this.content.path);
+    const hash = location.hash;
+    const place = placeOf(hash, this.content.path);
     try {
       const { graph, states } = await this.source.walk(place.path);
+      if (hash !== location.hash) return;  // a later step has been taken meanwhile
       const at = Math.min(place.at, states.length - 1);
       this.at = { ...place, at, graph, states, state: states[at] };
     } catch (error) {
@@ -170,6 +172,7 @@ class Page {
       return;
     }
     this.render();
+    document.body.dataset.shown = hash;
   }
 
   failed(error) {
@@ -652,7 +655,6 @@ async function start() {
     if (button) document.getElementById(button).click();
   });
   await page.show();
-  document.body.dataset.ready = "yes";
 }
 
 start();
