@@ -89,7 +89,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "conformance/wire/cases": {*MODEL, "net", "conformance", "conformance/report", "conformance/reference",
                                "conformance/generation", "conformance/oracle", "conformance/wire"},
     "conformance/storage": {"kernel", "storage", "tools"},
-    # Exception: the page has the texts of the clauses, and the decisions that a driver records, both of which the kit reads.
+    # Exception: the page has the texts of clauses and the recorded decisions of a driver, which the kit has too.
     "explorer": {*MODEL, "projections", "checking", "checking/engine", "checking/sessions", "conformance/report",
                  "conformance/reference"},
     "cli": {*LAYERS},

@@ -36,8 +36,8 @@ from typer.core import TyperCommand, TyperGroup
 from ockam_fsm.kernel.text import docstring_of, neutral
 
 COMMANDS = (
-    "demo", "types", "show", "export", "render", "check", "simulate", "pipelines", "replay", "explore", "validate", "spec",
-    "node", "send", "session", "publish", "consume", "conform", "compare",
+    "demo", "types", "show", "export", "render", "check", "simulate", "pipelines", "replay", "explore", "validate",
+    "spec", "node", "send", "session", "publish", "consume", "conform", "compare",
 )  # fmt: skip
 """The modules that add a command, in the order of the help."""
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ockam_fsm.explorer.page import Exhibit
 
 OF_A_TYPE = "closed"
-"""The world that stands for a type: the one without a bound on the number of renegotiations, and nearly the smallest."""
+"""The world that stands for a type: it has no bound on the number of renegotiations, and few states."""
 
 
 @command

@@ -122,9 +122,9 @@ def details(state: Any) -> Iterator[Detail]:
     if isinstance(state, End):
         yield from _of_end(state)
     elif isinstance(state, tuple) and hasattr(state, "_fields"):
-        yield from ((name, _short(getattr(state, name))) for name in state._fields)
+        yield from ((name, short(getattr(state, name))) for name in state._fields)
     else:
-        yield "state", _short(state)
+        yield "state", short(state)
 
 
 def _of_end(end: End) -> Iterator[Detail]:
@@ -161,7 +161,7 @@ def _payload(payload: bytes) -> str:
     return payload.decode("utf-8", "backslashreplace")
 
 
-def _short(value: Any) -> str:
-    text = spoken(value)
-    text = canonical(value) if text == "" else text
+def short(value: Any) -> str:
+    """The label of a value, cut if it has none of its own and is long."""
+    text = spoken(value) or canonical(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"

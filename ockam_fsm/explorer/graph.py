@@ -38,7 +38,7 @@ from ockam_fsm.checking.result import State
 from ockam_fsm.checking.sessions.charts import remarks
 from ockam_fsm.checking.sessions.session_actors import End
 from ockam_fsm.checking.world import NETWORK, World
-from ockam_fsm.explorer.ends import SessionEnd, details, session_end
+from ockam_fsm.explorer.ends import SessionEnd, details, session_end, short
 from ockam_fsm.kernel.errors import Error
 
 Json: TypeAlias = Any
@@ -164,7 +164,7 @@ class _Graph:
         end = self.ends[actor]
         sessions = state.sessions if end is not None and isinstance(state, End) else ()
         return {
-            "label": spoken(state),
+            "label": short(state),
             "timers": sorted(map(spoken, timers)),
             "details": [list(fact) for fact in details(state)],
             "sessions": [

@@ -21,9 +21,9 @@ from typing import Any, TypeAlias
 
 from ockam_fsm.checking.result import Result, Verdict
 from ockam_fsm.checking.world import World
+from ockam_fsm.conformance.reference.instrumentation import Fired, clauses_of
 from ockam_fsm.conformance.report.clause_html import to_html
 from ockam_fsm.conformance.report.clauses import BY_ID, packaged_texts
-from ockam_fsm.conformance.reference.instrumentation import Fired, clauses_of
 from ockam_fsm.explorer.ends import SessionEnd, session_end
 from ockam_fsm.explorer.graph import graph
 from ockam_fsm.projections import portable

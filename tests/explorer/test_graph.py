@@ -1,4 +1,4 @@
-"""The graph of the explorer page is the graph of the checker, with the texts of `replay` and the decisions of the tables."""
+"""The graph of the explorer page is the graph of the checker, with the texts of `replay` and the tables' decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server of the explorer page: only its own page gets an answer, and nothing that a request asks for is unbounded."""
+"""The server of the explorer page: only its own page gets an answer, and whatever a request asks for is bounded."""
 
 from __future__ import annotations
 
