@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -128,6 +129,20 @@ def test_too_many_connections_are_closed_at_once(client: Client) -> None:
     finally:
         for one in held:
             one.close()
+
+
+def is_answered(client: Client) -> bool:
+    try:
+        return bool(client.ask(f"/{TOKEN}/").status == 200)
+    except (http.client.RemoteDisconnected, ConnectionResetError):
+        return False
+
+
+def test_a_connection_that_has_ended_makes_room_for_another(client: Client) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    for _ in range(served.MOST_CONNECTIONS + 1):
+        while not is_answered(client):  # the thread of an earlier request may still be ending
+            assert time.monotonic() < deadline
 
 
 def test_a_connection_that_says_nothing_is_closed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
