@@ -223,7 +223,7 @@ class Page {
   render() {
     const hadFocus = document.activeElement !== document.body;
     const parts = [this.header, this.banner, this.trail, this.present, this.happened, this.pictures, this.cells,
-      this.properties, this.goTo, this.share];
+      this.properties, this.compare, this.goTo, this.share];
     for (const part of parts) part.call(this);
     if (hadFocus && document.activeElement === document.body) {
       document.getElementById("now").focus({ preventScroll: true });
@@ -247,7 +247,7 @@ class Page {
       : `${graph.states.length} states are in this page, those nearest to ${this.content.path ? "the counterexample" : "the start"}. `
         + (this.content.served ? "Others are computed by the server." : "Steps to others are shown, and not walked.");
     const searched = search.verdict === "REFUTED" ? `after a search of ${search.states} states` : `within ${search.states} states`;
-    const stopped = search.stopped ? `; the search was stopped by ${search.stopped}` : "";
+    const stopped = search.stopped ? `; the search was stopped by ${search.stopped} (ockam-fsm check has no such limit)` : "";
     fill("header",
       element("h1", {}, world.name),
       world.description ? element("p", {}, world.description) : null,
@@ -589,7 +589,39 @@ class Page {
       ...[...names.keys()].sort().map((name) => element("option", { value: name }, name)));
     fill("goto", element("div", { class: "field" }, "The shortest path from the start to ", choice,
       element("button", { id: "find", onclick: () => this.find(...names.get(choice.value)) }, "Go"),
-      element("button", { onclick: () => this.go([], 0) }, "Start again")));
+      element("button", { onclick: () => this.go([], 0) }, "Start again")), this.pathField());
+  }
+
+  pathField() {
+    const field = element("input", { id: "path", "aria-label": "a path, as ockam-fsm prints it", placeholder: "0/2/1" });
+    const go = () => {
+      if (/^\d+(\/\d+)*$/.test(field.value.trim())) this.go(field.value.trim().split("/").map(Number));
+      else fill("news", "A path is numbers with slashes between, for example 0/2/1.");
+    };
+    return element("div", { class: "field" }, field, element("button", { onclick: go }, "Go to the path"));
+  }
+
+  // Two paths
+
+  compare() {
+    const path = this.at.path.slice(0, this.at.at);
+    const keep = element("button", { onclick: () => { this.kept = { path, ...this.facts() }; this.compare(); } },
+      "Keep this path to compare");
+    if (!this.kept) { fill("compare", keep); return; }
+    const { path: kept, ends, messages } = this.kept;
+    const different = path.findIndex((position, at) => position !== kept[at]);
+    const now = this.facts();
+    const rows = this.changes(ends, now.ends);
+    if (messages !== now.messages) rows.push(["network", "in flight", messages, now.messages]);
+    fill("compare", element("div", { class: "card" },
+      element("p", {}, `Kept: ${kept.join("/") || "the start"}. The first ${different < 0 ? path.length : different} steps are the same.`),
+      rows.length ? table(["end", "what", "kept path", "this path"], rows) : element("p", { class: "pale" }, "Both states are the same."),
+      element("div", { class: "buttons" }, element("button", { onclick: () => this.go(kept) }, "Go to the kept path"), keep)));
+  }
+
+  facts() {
+    const { graph, state } = this.at;
+    return { ends: graph.ends(state), messages: graph.flying(state).map((message) => message.text).join(", ") || "none" };
   }
 
   find(actor, name) {
