@@ -67,7 +67,8 @@ class Reader:
         self.page.wait_for_selector(f"body:not([data-shown='{before}'])")
 
     def wait_for(self, hash: str) -> None:
-        """Wait until the place with this hash is shown. (A wait for a script's value needs `eval`, which the page forbids.)"""
+        """Wait until the place with this hash is shown. A wait for the value of a script needs `eval`, which the page's
+        policy forbids."""
         self.page.wait_for_selector(f"body[data-shown='{hash}']")
 
     def take(self, words: str) -> None:
