@@ -44,7 +44,7 @@ class Order:
 
     @property
     def label(self) -> str:
-        return spoken(self.order)
+        return f"order {spoken(self.order)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Fault:
 
     @property
     def label(self) -> str:
-        return spoken(self.fault)
+        return f"fault {spoken(self.fault)}"
 
 
 Event: TypeAlias = Deliver | Fire | Order | Fault

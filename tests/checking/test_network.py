@@ -98,7 +98,7 @@ def test_timers_orders_and_faults_of_an_actor() -> None:
     assert [choice.kind for choice in start.enabled] == ["user", "user", "fault"]
     assert last.state.timers == {"a": ()}
     assert last.state.locals["a"] == ("Order", "Order", "Fault", "Fire", "Fire")
-    assert last.state.budgets == {"a.Order(order='stop')": 0, "a.Order(order='shut')": 0, "a.Fault(fault='restart')": 0}
+    assert last.state.budgets == {"a.order stop": 0, "a.order shut": 0, "a.fault restart": 0}
     assert (last.chosen, last.step, last.enabled) == (None, None, ())
 
 

@@ -176,4 +176,4 @@ def test_actors_that_are_no_ends_of_sessions_have_no_table() -> None:
     assert len(found["states"]) == result.states
     assert found["rows"][0]["fired"] == []
     assert {status_of(found, state) for state in range(len(found["states"]))} == {"+", "!"}
-    assert found["rests"][0]["left"] == {"duplicate": 1, "partition": 1, "asker.ask": 2}
+    assert found["rests"][0]["left"] == {"duplicate": 1, "partition": 1, "asker.order ask": 2}
