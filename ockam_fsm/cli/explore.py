@@ -102,10 +102,10 @@ def _replay(candidate: Candidate, bounds: list[str]) -> tuple[str, str]:
 
 
 def _page(exhibit: Exhibit, *, served: bool) -> str:
-    from ockam_fsm.cli.shared.drawing import drawn
+    from ockam_fsm.cli.shared.drawing import svg_of
     from ockam_fsm.explorer.page import page
 
-    return page(exhibit, drawn, served=served)
+    return page(exhibit, svg_of, served=served)
 
 
 def _write(file: Path, exhibit: Exhibit) -> None:

@@ -1,8 +1,8 @@
 """The ends of sessions among the actors of a world: their table, their sessions, and the rows that a step takes.
 
 Theory: an end runs the real `Session`, whose driver decides by the table. To see a decision, the handler is called once
-more with the same arguments and a driver that records (`watched`). A handler depends on its arguments alone, so the
-decisions are those of the step that was explored.
+more with the same arguments and a driver that records (`with_recording_driver`). A handler depends on its arguments
+alone, so the decisions are those of the step that was explored.
 
 Rule 1: the table decides here as everywhere: `situation` asks `Machine.resolve` for each event.
 Left out: actors that are no ends of sessions (nodes, streams, pipes, layers). They are shown without a table.
@@ -21,7 +21,7 @@ from ockam_fsm.checking.naming import canonical, spoken
 from ockam_fsm.checking.sessions.open_environment import Alone
 from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import End, InitiatorActor, ResponderActor
-from ockam_fsm.conformance.reference.instrumentation import Fired, WatchedConfig, watched
+from ockam_fsm.conformance.reference.instrumentation import Fired, WatchedConfig, with_recording_driver
 from ockam_fsm.machines.session import SessionMachine
 from ockam_fsm.machines.vocabulary import Role
 from ockam_fsm.runtime.session.config import SessionConfig
@@ -43,7 +43,7 @@ class _Recording:
         self.configs: list[WatchedConfig] = []
 
     def __call__(self, settings: SessionConfig, *rest: Any, **more: Any) -> Session:
-        self.configs.append(watched(settings))
+        self.configs.append(with_recording_driver(settings))
         return self.make(self.configs[-1], *rest, **more)
 
     def taken(self) -> tuple[Fired, ...]:

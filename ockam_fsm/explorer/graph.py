@@ -30,7 +30,7 @@ from typing import Any, TypeAlias
 from ockam_fsm.checking.actors import Envelope
 from ockam_fsm.checking.engine.handler_cache import CachedStep, HandlerCache
 from ockam_fsm.checking.engine.layout import TooNarrow
-from ockam_fsm.checking.engine.steps import Action, Move, Moves
+from ockam_fsm.checking.engine.steps import Move, Moves, StepKind
 from ockam_fsm.checking.naming import spoken
 from ockam_fsm.checking.properties import Kind, Property
 from ockam_fsm.checking.replay import view
@@ -43,7 +43,7 @@ from ockam_fsm.kernel.errors import Error
 
 Json: TypeAlias = Any
 OUTSIDE = -1
-MESSAGE_ACTIONS = (Action.DELIVER, Action.DUPLICATE, Action.CORRUPT, Action.DROP)
+MESSAGE_ACTIONS = (StepKind.DELIVER, StepKind.DUPLICATE, StepKind.CORRUPT, StepKind.DROP)
 
 
 class NoPath(Error, ValueError):
