@@ -21,9 +21,10 @@ from ockam_fsm.machines.session import (
     TYPES,
 )
 from ockam_fsm.machines.vocabulary import Role, SessionType
+from ockam_fsm.net.event_loop import run
 from tests.conformance.defective import failures
 from tests.conformance.defects import DEFECTS, Defect
-from tests.conformance.table_node import judged_mutants
+from tests.conformance.table_node import judged_by_rows, judged_mutants, settings
 from tests.conformance.test_kit import ONE_SIDED, check_of, failed, reasons
 
 pytestmark = pytest.mark.thorough
@@ -103,7 +104,31 @@ WAITING = [
 ]
 """Faults in a table that show over TCP only after two timers."""
 
+BY_ITSELF = [
+    (EXPLICIT_PERSISTENT_TWO_SIDED, "GB1 lose SEND_KEEPALIVE", "row-gb1-answer-in-the-last-moment", "4.7"),
+    (EXPLICIT_PERSISTENT_TWO_SIDED, "GB1 lose START_KEEPALIVE", "row-gb1-answer-and-time", "6.5"),
+    (EXPLICIT_PERSISTENT_TWO_SIDED, "GB2 lose CATCH_UP", "row-gb2-superseded-by-three-more-and-time", "3.5"),
+    (EXPLICIT_PERSISTENT_TWO_SIDED, "GB2 drop", "row-gb2-superseded-and-time", "3.5"),
+    (EXPLICIT_PERSISTENT_TWO_SIDED, "GB3 retarget CLOSED", "row-gb3-error-for-the-attempt-and-time", "3.5"),
+    (EXPLICIT_PERSISTENT_TWO_SIDED, "GB4 lose START_BACK_OFF", "row-gb4-close-for-the-attempt-and-time", "3.5"),
+    (EXPLICIT_PERSISTENT_TWO_SIDED, "YO1 drop", "row-yo1-answer-of-a-restarted-peer-and-time", "3.5"),
+    (EXPLICIT_PERSISTENT_TWO_SIDED, "BX1 lose START_NEGOTIATION", "row-bx1-the-next-timer-expires-and-time", "3.9"),
+    (EXPLICIT_PERSISTENT_TWO_SIDED, "RO8 drop", "row-ro8-the-next-timer-expires", "3.9"),
+    (EXPLICIT_PERSISTENT_TWO_SIDED, "V5 retarget CLOSED", "row-v5-close-of-the-peer", "3.8"),
+    (IMPLICIT_PERSISTENT_TWO_SIDED, "BR1 lose SEND_HELLO", "row-br1-the-next-timer-expires", "3.5"),
+    (IMPLICIT_PERSISTENT_TWO_SIDED, "BR3 retarget CLOSED", "row-br3-the-next-timer-expires", "3.5"),
+]
+"""Faults in the table of a responder that negotiates by itself."""
+
+
+@pytest.mark.parametrize("kind", TWO_SIDED, ids=lambda kind: str(kind.name))
+def test_the_rows_of_our_two_sided_responder_pass_over_tcp(kind: SessionType) -> None:
+    report = run(judged_by_rows(settings(kind)), fast=False)
+    assert failures(report) == set(), [one.reason for one in report.findings]
+    assert report.counts["PASS"] > 0
+
 
 def test_a_wrong_table_shows_over_tcp_when_its_timers_expire() -> None:
-    reports = judged_mutants(WAITING)
-    assert {fault: failures(report) for fault, report in reports.items()} == {one[1]: {one[3]} for one in WAITING}
+    wrong = (*WAITING, *BY_ITSELF)
+    reports = judged_mutants(wrong)
+    assert {fault: failures(report) for fault, report in reports.items()} == {one[1]: {one[3]} for one in wrong}

@@ -20,12 +20,12 @@ from ockam_fsm.machines.session import (
     TYPES,
     table,
 )
-from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
+from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.net.event_loop import run
 from ockam_fsm.net.raw_peer import pause
 from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
 from tests.conformance.defective import DECLARED, failures
-from tests.conformance.table_node import DURATIONS, fault_in, judged_by_rows, judged_mutants, settings
+from tests.conformance.table_node import DURATIONS, TWO_SIDED, fault_in, judged_by_rows, judged_mutants, settings
 
 TRANSIENT, PERSISTENT = EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED
 NOT_BY_WIRE = {
@@ -33,10 +33,12 @@ NOT_BY_WIRE = {
         *("HT1", "HP1", "HX1", "IT1", "IT2", "IP1", "IP2", "IP3"),
         *("ZT1", "ZT2", "ZT3", "ZT4", "ZP1", "ZP2", "ZP3", "ZP4", "ZP5"),
         *("LT1", "LT2", "LT3", "LT4", "LP1", "LP2", "LP3", "LP4", "LP5"),
+        *("GB6", "HM1", "BR4"),
     },
-    "only an end that has asked something is answered late": {"FT5", "FW5", "V6", "J1", "J2", "J3", "J4"},
-    "no session lies below it": {"FT2", "FT3", "FW2", "FW3", "DW3", "U2"},
-    "its storage has kept the number, or the state": {"AP1", "FW1"},
+    "only an end that has asked something is answered late": {"FT5", "FW5", "V6", "J1", "J2", "J3", "J4", "FR5"},
+    "no session lies below it": {"FT2", "FT3", "FW2", "FW3", "DW3", "U2", "FR2", "FR3", "GB5"},
+    "its storage has kept the number, or the state": {"AP1", "FW1", "FR1"},
+    "limits of misses and attempts are not declared": {"KO2", "BX2", "BR2"},
     "a transient responder that has failed is closed at once": {"CT3"},
 }
 """Rows that no peer can make fire."""
@@ -47,7 +49,7 @@ def rows_of(kind: SessionType) -> list[Case]:
     return [one for one in selected_cases(target) if one.name.startswith("row-")]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind.renegotiation is not Renegotiation.TWO_SIDED], ids=str)
+@pytest.mark.parametrize("kind", TYPES, ids=str)
 def test_every_row_that_a_peer_can_make_fire_is_tried(kind: SessionType) -> None:
     tried = {row for one in rows_of(kind) for row in one.tries.partition(":")[0].removeprefix("Rows ").split(", ")}
     there = {row.id for row in table(kind, Role.RESPONDER).rows}
@@ -55,18 +57,15 @@ def test_every_row_that_a_peer_can_make_fire_is_tried(kind: SessionType) -> None
     assert tried <= there
 
 
-@pytest.mark.parametrize("kind", [EXPLICIT_TRANSIENT, EXPLICIT_PERSISTENT_ONE_SIDED], ids=str)
+@pytest.mark.parametrize("kind", TYPES, ids=str)
 def test_a_case_has_a_name_of_its_own(kind: SessionType) -> None:
     names = [one.name for one in rows_of(kind)]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
 
 
-def test_types_without_a_table_to_compare_with_have_no_case() -> None:
-    assert rows_of(EXPLICIT_PERSISTENT_TWO_SIDED) == []
-    assert not [
-        one for one in selected_cases(NodeUnderTest("", "spawner", profile=OCKAM)) if one.name.startswith("row-")
-    ]
+def test_where_there_is_no_table_to_compare_with_there_is_no_case() -> None:
+    assert not [one for one in selected_cases(NodeUnderTest("", "spawner", profile=OCKAM)) if one.name.startswith("row-")]
 
 
 def test_time_is_not_judged_where_none_is_declared_and_nothing_without_an_echo_worker() -> None:
@@ -87,6 +86,20 @@ def test_long_durations_are_not_judged(idle_seconds: float | None) -> None:
     assert {one.lacks(target) for one in timed} == {"declare at most 20 s to judge it: idle"}
 
 
+def test_a_two_sided_responder_is_judged_only_with_declared_time_outs_into_which_steps_fit() -> None:
+    target = NodeUnderTest(
+        "", "spawner", "echo", profile=GENERATION, session_type=EXPLICIT_PERSISTENT_TWO_SIDED, durations=TWO_SIDED,
+        declared=frozenset({"negotiation", "keepalive", "back-off"}),
+    )  # fmt: skip
+    cases = rows_of(EXPLICIT_PERSISTENT_TWO_SIDED)
+    hasty = replace(target, durations=replace(TWO_SIDED, keepalive_seconds=0.5))
+    assert not any(one.lacks(target) for one in cases)
+    assert {one.lacks(replace(target, declared=frozenset({"keepalive"}))) for one in cases} == {
+        "not declared (--durations): negotiation, back-off"
+    }
+    assert {one.lacks(hasty) for one in cases} == {"declare at least 2 s to judge it: keepalive"}
+
+
 def test_a_transient_session_retains_nothing() -> None:
     target = NodeUnderTest("", "spawner", "echo", declared=DECLARED - {"retention"}, durations=DURATIONS)
     assert not any(one.lacks(replace(target, session_type=TRANSIENT)) for one in rows_of(TRANSIENT))
@@ -103,6 +116,9 @@ MUTANTS = [
     (PERSISTENT, "RW9 retarget IDLE", "row-dw1-newer-hello-and-time", "3.9"),
     (PERSISTENT, "ES3 lose START_IDLE", "row-es3-keepalive-in-the-last-moment", "3.7"),
     (PERSISTENT, "RW3 lose START_NEGOTIATION", "row-rw3-newer-hello-and-time", "3.9"),
+    (EXPLICIT_PERSISTENT_TWO_SIDED, "WX1 lose SEND_ANSWER", "row-wx1-newer-hello", "4.2"),
+    (EXPLICIT_PERSISTENT_TWO_SIDED, "KO1 lose SEND_KEEPALIVE", "row-ko1-the-next-timer-expires", "4.7"),
+    (EXPLICIT_PERSISTENT_TWO_SIDED, "BX1 lose SEND_HELLO", "row-bx1-the-next-timer-expires", "3.5"),
 ]
 """Single faults in a table that only this case can detect, or that it detects first. Slow ones are in
 test_whole_kit.py."""

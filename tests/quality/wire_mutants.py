@@ -5,9 +5,9 @@ the wire kit.
 
 It prints the mutants that the in-process kit kills and this one does not, and writes nothing: a fault that no peer can
 cause or observe is not a gap. `test_wire_table_cases.py` keeps the gaps found so far. A type takes about fifteen
-minutes.
+minutes, a two-sided one hours.
 
-Left out: two-sided types, which have no cases of rows; initiators.
+Left out: initiators, which have no cases of rows.
 """
 
 from __future__ import annotations

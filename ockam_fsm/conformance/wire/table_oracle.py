@@ -30,6 +30,7 @@ from ockam_fsm.conformance.wire.case_context import (
     NotApplicable,
     Undecided,
     Wire,
+    fresh,
     new_session_id,
 )
 from ockam_fsm.conformance.wire.client_session import NO_SESSION
@@ -62,6 +63,7 @@ LIMITS = SessionConfig(EXPLICIT_PERSISTENT_TWO_SIDED, Role.RESPONDER)
 """The default limits, which no test sequence reaches: limits cannot be declared."""
 
 POLL_SECONDS = 0.01
+CONTACT = "row-contact"
 
 
 def _most(peer: Peer) -> Wait | None:
@@ -149,6 +151,8 @@ class TableOracle:
         target = context.target
         self.context, self.wire, self.slack_seconds = context, wire, slack_seconds
         self.wires, self.contact = [wire], contact
+        self.named = fresh(CONTACT)
+        """The address to which the node's hellos go. Those of ended sessions may reach a later listener."""
         self.over: dict[Address, Wire] = {}
         """The connection for each address of the node that it has named over another one than `wire`."""
         identifier = new_session_id(target.profile)
@@ -288,7 +292,8 @@ class TableOracle:
                 await self.context.expect_version(self.wires[-1])
             for wire in self.wires:
                 await wire.receive(seconds=0.0)
-                found += [Send(self._of_node(wire, message)) for message in await wire.arrivals(0)]
+                heard = await wire.arrivals(0)
+                found += [Send(self._of_node(wire, message)) for message in heard if self._is_ours(message)]
             if len(found) >= owed or now() >= deadline:
                 return found
             await pause(POLL_SECONDS)
@@ -299,7 +304,7 @@ class TableOracle:
         if isinstance(signal, Data):  # for the worker that sends it back
             message = replace(message, payload=GENERATION.encode(replace(signal, onward_route=self.context.run.onward)))
         if isinstance(signal, Hello) and self.contact is not None:
-            contact = (tcp(self.contact.where), HOST)
+            contact = (tcp(self.contact.where), self.named)
             message = replace(message, payload=GENERATION.encode(replace(signal, initialization_route=contact)))
         return (*self.routes.get(to, (to,)), *beyond), message.payload, message.return_route[1:]
 
@@ -310,7 +315,12 @@ class TableOracle:
         if isinstance(signal, Answer):
             with suppress(RemoteSessionError):
                 self.routes[signal.worker] = worker_route(message.return_route, signal.worker)
-        return replace(message, onward_route=(HOP, *message.onward_route))
+        here = tuple(HOST if one == self.named else one for one in message.onward_route)
+        return replace(message, onward_route=(HOP, *here))
+
+    def _is_ours(self, message: Message) -> bool:
+        to = message.onward_route[:1]
+        return to == (self.named,) or not any(one.value.startswith(CONTACT.encode()) for one in to)
 
 
 def earliest(durations: Durations) -> Durations:

@@ -9,6 +9,7 @@ Rule 2: the effect of a row on a timer shows when the timer expires, or does not
         tried if the node's time-outs are declared, one for each row.
 Rule 3: a reply of the echo worker shows that a message was handled. Without one, each check would take a session.
 Rule 4: a two-sided responder sends keepalives and hellos by itself, so all its sequences need its declared time-outs.
+        They are tried for each message, since most of its attempts begin after a wait.
 Left out: profile `ockam`.
 """
 
@@ -54,8 +55,8 @@ generation begins and goes on."""
 
 TWO_SIDED_TAIL: Word = (
     "data in an ended generation", "data in the generation before", "repeated hello", "data", "keepalive",
-    "answer", "data", "confirming data", "keepalive", "older hello", "newer hello", "data", "confirming keepalive",
-    "data",
+    "answer to an earlier attempt", "answer", "data", "confirming data", "keepalive", "older hello", "newer hello",
+    "data", "confirming keepalive", "data",
 )  # fmt: skip
 """The same for an end that may have an attempt of its own."""
 
@@ -73,10 +74,11 @@ def _cases(kind: SessionType) -> tuple[Case, ...]:
     for way, tried, edge in _edges(explored_by(endpoint, from_peer, Answering)):
         one = _case(endpoint, edge, way, tried)
         found.setdefault(one.name, one)
-    waited: set[tuple[Cell, ...]] = set()
+    waited: set[tuple[tuple[Cell, ...], str]] = set()
     for way, tried, edge in _edges(explored_by(endpoint, (*from_peer, ELAPSE), Answering)):
-        if edge.cells not in waited and (*way, tried).count(ELAPSE.name) <= MOST_WAITS:
-            waited.add(edge.cells)
+        key = edge.cells, tried if endpoint.two_sided else ""
+        if key not in waited and (*way, tried).count(ELAPSE.name) <= MOST_WAITS:
+            waited.add(key)
             cases = [_case(endpoint, edge, way, tried, after=(ELAPSE.name,))]
             if tried == ELAPSE.name:
                 cases.append(_case(endpoint, edge, way, tried))
