@@ -17,7 +17,7 @@ from ockam_fsm.net.node import TcpNode
 from ockam_fsm.net.raw_peer import together
 from ockam_fsm.runtime.node.workers import echo
 from ockam_fsm.runtime.session.config import BackOff, Durations, SessionConfig
-from ockam_fsm.runtime.session.handshake import GENERATION
+from ockam_fsm.runtime.session.handshake import GENERATION, Profile
 from tests.conformance import defective_node
 from tests.conformance.defective import DECLARED
 from tests.quality.operators import Mutant, mutants_of
@@ -29,10 +29,13 @@ TWO_SIDED = Durations(5.0, 3.0, 2.0, 4.0, 2.0, BackOff(2.0, jitter=0.1))
 """Time-outs into which several steps fit."""
 
 
-def settings(kind: SessionType = EXPLICIT_PERSISTENT_ONE_SIDED, machine: SessionMachine | None = None) -> SessionConfig:
+def settings(
+    kind: SessionType = EXPLICIT_PERSISTENT_ONE_SIDED, machine: SessionMachine | None = None,
+    profile: Profile = GENERATION,
+) -> SessionConfig:  # fmt: skip
     """The configuration of responders. `machine`: a table in place of the type's own."""
     durations = TWO_SIDED if kind.renegotiation is Renegotiation.TWO_SIDED else DURATIONS
-    return SessionConfig(kind, Role.RESPONDER, GENERATION, durations, variant=machine)
+    return SessionConfig(kind, Role.RESPONDER, profile, durations, variant=machine)
 
 
 TableMutant = tuple[SessionType, str, str, str]
@@ -62,7 +65,7 @@ async def judged_by_rows(wanted: SessionConfig, *only: str, declared: frozenset[
         node.worker("echo", echo, public=True)
         node.spawner("spawner", handler=echo, settings=wanted)
         target = NodeUnderTest(
-            await node.listen(), "spawner", "echo", "", GENERATION, wanted.session_type, wanted.durations, declared,
+            await node.listen(), "spawner", "echo", "", wanted.profile, wanted.session_type, wanted.durations, declared,
             pace=Pace(1.0),
         )  # fmt: skip
         rows = [one.name for one in selected_cases(target) if one.name.startswith("row-")]

@@ -22,8 +22,8 @@ from ockam_fsm.machines.session import (
 )
 from ockam_fsm.machines.vocabulary import Role, SessionType
 from ockam_fsm.net.event_loop import run
-from ockam_fsm.net.raw_peer import pause
-from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM
+from ockam_fsm.net.raw_peer import pause, together
+from ockam_fsm.runtime.session.handshake import GENERATION, OCKAM, Profile
 from tests.conformance.defective import DECLARED, failures
 from tests.conformance.table_node import DURATIONS, TWO_SIDED, fault_in, judged_by_rows, judged_mutants, settings
 
@@ -44,14 +44,19 @@ NOT_BY_WIRE = {
 """Rows that no peer can make fire."""
 
 
-def rows_of(kind: SessionType) -> list[Case]:
-    target = NodeUnderTest("", "spawner", profile=GENERATION, session_type=kind)
+def rows_of(kind: SessionType, profile: Profile = GENERATION) -> list[Case]:
+    target = NodeUnderTest("", "spawner", profile=profile, session_type=kind)
     return [one for one in selected_cases(target) if one.name.startswith("row-")]
+
+
+def rows_in(case: Case) -> list[str]:
+    """The rows that a case makes fire."""
+    return case.tries.partition(":")[0].removeprefix("Rows ").split(", ")
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=str)
 def test_every_row_that_a_peer_can_make_fire_is_tried(kind: SessionType) -> None:
-    tried = {row for one in rows_of(kind) for row in one.tries.partition(":")[0].removeprefix("Rows ").split(", ")}
+    tried = {row for one in rows_of(kind) for row in rows_in(one)}
     there = {row.id for row in table(kind, Role.RESPONDER).rows}
     assert there - tried == there & set().union(*NOT_BY_WIRE.values())
     assert tried <= there
@@ -64,8 +69,19 @@ def test_a_case_has_a_name_of_its_own(kind: SessionType) -> None:
     assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
 
 
-def test_where_there_is_no_table_to_compare_with_there_is_no_case() -> None:
-    assert not [one for one in selected_cases(NodeUnderTest("", "spawner", profile=OCKAM)) if one.name.startswith("row-")]
+def test_a_responder_of_profile_ockam_has_the_rows_of_a_transient_one_without_generations() -> None:
+    persistent = NodeUnderTest("", "spawner", profile=OCKAM, session_type=EXPLICIT_PERSISTENT_ONE_SIDED)
+    assert {row for one in rows_of(TRANSIENT, OCKAM) for row in rows_in(one)} == {
+        "A1",
+        "QT1",
+        "ES2",
+        "FT1",
+        "ST1",
+        "TT1",
+    }
+    assert [one.name for one in selected_cases(persistent) if one.name.startswith("row-")] == [
+        one.name for one in rows_of(TRANSIENT, OCKAM)
+    ]
 
 
 def test_time_is_not_judged_where_none_is_declared_and_nothing_without_an_echo_worker() -> None:
@@ -133,6 +149,34 @@ def reports() -> dict[str, Report]:
 @pytest.mark.parametrize(("fault", "clause"), [(fault, clause) for _, fault, _, clause in MUTANTS])
 def test_a_wrong_table_is_rejected(fault: str, clause: str, reports: dict[str, Report]) -> None:
     assert failures(reports[fault]) == {clause}, [one.reason for one in reports[fault].findings]
+
+
+OF_OCKAM = [
+    ("A1 lose START_NEGOTIATION", "row-ft1-tt1-the-next-timer-expires", {"3.9"}),
+    ("FT1 drop", "row-ft1-tt1-the-next-timer-expires", {"3.9"}),
+    ("ES2 lose START_IDLE", "row-es2-data-in-the-last-moment", {"3.7"}),
+    ("ES2 retarget CLOSED", "row-es2-data", {"7.4"}),
+    ("ST1 drop", "row-st1-tt1-the-next-timer-expires", {"3.7"}),
+]
+"""The same for responders of profile `ockam`."""
+
+
+@pytest.mark.slow
+def test_a_wrong_table_of_profile_ockam_is_rejected() -> None:
+    async def main() -> list[Report]:
+        tables = [fault_in(TRANSIENT, fault).machine() for fault, _, _ in OF_OCKAM]
+        wrong = [(settings(TRANSIENT, one, OCKAM), case) for one, (_, case, _) in zip(tables, OF_OCKAM, strict=True)]
+        return await together(judged_by_rows(*one) for one in wrong)
+
+    reports = run(main(), fast=False)
+    found = {fault: failures(report) for (fault, _, _), report in zip(OF_OCKAM, reports, strict=True)}
+    assert found == {fault: clauses for fault, _, clauses in OF_OCKAM}
+
+
+@pytest.mark.slow
+def test_the_rows_of_our_responder_of_profile_ockam_pass() -> None:
+    report = run(judged_by_rows(settings(TRANSIENT, profile=OCKAM)), fast=False)
+    assert {one.verdict for one in report.findings} == {Verdict.PASS}, [one.reason for one in report.findings]
 
 
 @pytest.mark.slow

@@ -213,15 +213,17 @@ _ORDERS: Mapping[Ordered, Callable[[Session, Order], list[Command]]] = {
 
 
 class Answering(ReferenceEnd):
-    """A reference end whose application sends data back to its sender, as sessions of a stock node's spawner do. Data
-    that the end refuses to send is lost."""
+    """A reference end whose application sends data back to its sender, as sessions of a stock node's spawner do: along
+    the return route, or through the session where data carries routes. Data that the end refuses to send is lost."""
 
     def take_outputs(self) -> Sequence[Output]:
         found: list[Output] = []
         while outputs := super().take_outputs():
             found += outputs
             for one in outputs:
-                if isinstance(one, Deliver):
+                if isinstance(one, Deliver) and not self.endpoint.profile.carries_routes:
+                    self.outputs.append(Send(Message(one.return_route, (), one.payload)))
+                elif isinstance(one, Deliver):
                     self._answer(Order(Ordered.SEND, one.payload, one.return_route[1:]))
         return found
 

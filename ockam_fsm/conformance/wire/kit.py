@@ -75,14 +75,12 @@ NOT_JUDGED = {
     "3.2": AS_RESPONDER,
     "3.3": AS_RESPONDER,
     "3.4": AS_RESPONDER,
-    "3.5": AS_RESPONDER,
     "3.10": NOT_ON_THE_WIRE,
     "4.6": "both ends would have to start at once, which takes orders at the node",
     "5.2": AS_RESPONDER,
     "6.1": NOT_ON_THE_WIRE,
     "6.3": AS_RESPONDER,
     "6.4": AS_RESPONDER,
-    "6.5": AS_RESPONDER,
     "6.6": NOT_ON_THE_WIRE,
     "7.1": NOT_ON_THE_WIRE,
     "7.2": NOT_ON_THE_WIRE,
@@ -91,6 +89,9 @@ NOT_JUDGED = {
     "11.1": "sessions over sessions are configured at the node",
     "12.2": "it is about publishers; run the kit with --as stream --profile generation",
 }
+OF_STARTERS = dict.fromkeys(
+    ("3.5", "6.5"), "it is about ends that negotiate: initiators (--as responder) and two-sided responders"
+)
 OTHER_PROFILE = "it does not apply to profile {}, to this session type or to the declared addresses"
 
 
@@ -142,7 +143,7 @@ class Kit:
 
     def report(self, expected: Sequence[Expected] = ()) -> Report:
         """The report so far, also of a run that was ended early."""
-        missing = {one: OTHER_PROFILE.format(self.target.profile.name) for one in BY_ID} | NOT_JUDGED
+        missing = {one: OTHER_PROFILE.format(self.target.profile.name) for one in BY_ID} | NOT_JUDGED | OF_STARTERS
         findings = self.runner.gathered(self.cases)
         return Report(
             self.target.name, findings, missing, expected, round(now() - self.began, 3), self.harm.notes,

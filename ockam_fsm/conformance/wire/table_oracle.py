@@ -35,15 +35,16 @@ from ockam_fsm.conformance.wire.case_context import (
 )
 from ockam_fsm.conformance.wire.client_session import NO_SESSION
 from ockam_fsm.conformance.wire.own_bounds import hurries
+from ockam_fsm.conformance.wire.target import NodeUnderTest
 from ockam_fsm.kernel.errors import RemoteSessionError
-from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED
-from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role
+from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_TWO_SIDED, EXPLICIT_TRANSIENT
+from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role, SessionType
 from ockam_fsm.net.raw_peer import RawListener, now, pause
 from ockam_fsm.net.routes import tcp
-from ockam_fsm.runtime.encoding.message import Address, Message, Route
+from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.session.commands import Send, Timer
 from ockam_fsm.runtime.session.config import LEAST_SECONDS, Durations, SessionConfig
-from ockam_fsm.runtime.session.handshake import GENERATION, worker_route
+from ockam_fsm.runtime.session.handshake import worker_route
 from ockam_fsm.runtime.session.session import EXPIRED
 from ockam_fsm.runtime.session.signals import Answer, Data, Hello
 
@@ -74,7 +75,15 @@ def _most(peer: Peer) -> Wait | None:
 NOT_YET = Stimulus("most of the time to the next timer passes", None, "3.1", _most)
 """Two such waits are longer than the timer: it expires in the second one unless it was restarted in between."""
 
-STIMULI = {one.name: one for one in (*peer_stimuli(frozenset(Event)), *HOSTILE, ELAPSE, NOT_YET)}
+
+def _late(peer: Peer) -> Arrive | None:
+    return peer.say(peer.ended[-1], Data(b"late"), (HOP, local("peer/0"))) if peer.ended else None
+
+
+LATE_DATA = Stimulus("data at the address of an ended session", Event.STRAY, "4.5", _late)
+"""For profile `ockam`, in which a session has one generation."""
+
+STIMULI = {one.name: one for one in (*peer_stimuli(frozenset(Event)), *HOSTILE, ELAPSE, NOT_YET, LATE_DATA)}
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ class MessageOracle(Oracle):
         return super()._read([one for one in outputs if isinstance(one, Send)], names)
 
     def _sent(self, message: Message, names: Canonicalise) -> ComparedOutput:
-        signal = read(message, GENERATION)
+        signal = read(message, self.endpoint.profile)
         output = super()._sent(message, names)
         if isinstance(signal, Data):
             return output._replace(what=(signal.payload, signal.onward_route, message.onward_route))
@@ -109,7 +118,7 @@ class MessageOracle(Oracle):
     def _compared(
         self, action: PeerAction, expected: Sequence[ComparedOutput], actual: Sequence[ComparedOutput]
     ) -> Iterator[Difference]:
-        answered = _payload(action)
+        answered = self._payload(action)
         owed = [one for one in expected if one.kind != "data" or one in actual or one.what[0] == answered]
         return super()._compared(action, owed, actual)
 
@@ -119,14 +128,13 @@ class MessageOracle(Oracle):
         _, outputs = self._expect(action)
         self.reference.restore(image)
         self.reference.outputs = pending
-        signals = (read(one.message, GENERATION) for one in outputs if isinstance(one, Send))
-        return sum(not isinstance(one, Data) or one.payload == _payload(action) for one in signals)
+        signals = (read(one.message, self.endpoint.profile) for one in outputs if isinstance(one, Send))
+        return sum(not isinstance(one, Data) or one.payload == self._payload(action) for one in signals)
 
-
-def _payload(action: PeerAction) -> bytes | None:
-    """The payload that the application receives and has to send back at once."""
-    signal = read(action.message, GENERATION) if isinstance(action, Arrive) else None
-    return signal.payload if isinstance(signal, Data) else None
+    def _payload(self, action: PeerAction) -> bytes | None:
+        """The payload that the application receives and has to send back at once."""
+        signal = read(action.message, self.endpoint.profile) if isinstance(action, Arrive) else None
+        return signal.payload if isinstance(signal, Data) else None
 
 
 @dataclass(frozen=True)
@@ -157,8 +165,8 @@ class TableOracle:
         """The connection for each address of the node that it has named over another one than `wire`."""
         identifier = new_session_id(target.profile)
         self.endpoint = Watched(
-            target.session_type, Role.RESPONDER, GENERATION, held=HELD, durations=earliest(target.durations),
-            attempts=LIMITS.attempts, misses=LIMITS.misses, identifier=identifier,
+            type_of_responder(target), Role.RESPONDER, target.profile, held=HELD, capacity=HELD,
+            durations=earliest(target.durations), attempts=LIMITS.attempts, misses=LIMITS.misses, identifier=identifier,
         )  # fmt: skip
         self.oracle = MessageOracle(self.endpoint, frozenset(), {}, Answering)
         self.routes: dict[Address, Route] = {HOST: (target.host,)}
@@ -300,16 +308,19 @@ class TableOracle:
 
     def _for_node(self, message: Message) -> tuple[Route, bytes, Route]:
         to, *beyond = message.onward_route
-        signal = read(message, GENERATION)
-        if isinstance(signal, Data):  # for the worker that sends it back
-            message = replace(message, payload=GENERATION.encode(replace(signal, onward_route=self.context.run.onward)))
+        profile, onward = self.endpoint.profile, self.context.run.onward
+        signal = read(message, profile)
+        if isinstance(signal, Data) and profile.carries_routes:  # for the worker that sends it back
+            message = replace(message, payload=profile.encode(replace(signal, onward_route=onward)))
+        elif isinstance(signal, Data):
+            beyond = [*beyond, *onward]
         if isinstance(signal, Hello) and self.contact is not None:
             contact = (tcp(self.contact.where), self.named)
-            message = replace(message, payload=GENERATION.encode(replace(signal, initialization_route=contact)))
+            message = replace(message, payload=profile.encode(replace(signal, initialization_route=contact)))
         return (*self.routes.get(to, (to,)), *beyond), message.payload, message.return_route[1:]
 
     def _of_node(self, wire: Wire, message: Message) -> Message:
-        signal = read(message, GENERATION)
+        signal = read(message, self.endpoint.profile)
         if isinstance(signal, Hello):
             self.over[signal.generation.address] = wire
         if isinstance(signal, Answer):
@@ -321,6 +332,11 @@ class TableOracle:
     def _is_ours(self, message: Message) -> bool:
         to = message.onward_route[:1]
         return to == (self.named,) or not any(one.value.startswith(CONTACT.encode()) for one in to)
+
+
+def type_of_responder(target: NodeUnderTest) -> SessionType:
+    """The session type of the node's responders: in profile `ockam` they are transient (clause 2.4)."""
+    return target.session_type if target.generations else EXPLICIT_TRANSIENT
 
 
 def earliest(durations: Durations) -> Durations:

@@ -71,7 +71,8 @@ class NodeUnderTest:
         """The durations after which a responder of this type acts by itself."""
         if self.session_type.renegotiation is Renegotiation.TWO_SIDED:
             return ("negotiation", "keepalive", "back-off")
-        return ("negotiation", "idle", *(("retention",) if self.session_type.persistent else ()))
+        kept = self.session_type.persistent and self.generations
+        return ("negotiation", "idle", *(("retention",) if kept else ()))
 
     @property
     def host(self) -> Address:

@@ -10,7 +10,7 @@ Rule 2: the effect of a row on a timer shows when the timer expires, or does not
 Rule 3: a reply of the echo worker shows that a message was handled. Without one, each check would take a session.
 Rule 4: a two-sided responder sends keepalives and hellos by itself, so all its sequences need its declared time-outs.
         They are tried for each message, since most of its attempts begin after a wait.
-Left out: profile `ockam`.
+Rule 5: in profile `ockam` each hello makes a responder. The signals that follow are for the newest one.
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ from ockam_fsm.conformance.reference.reference_end import Answering
 from ockam_fsm.conformance.target import EndpointUnderTest
 from ockam_fsm.conformance.wire.case import Case, Manner, no_echo, undeclared
 from ockam_fsm.conformance.wire.cases.timing import LATE, MOST_SECONDS, is_bearable
-from ockam_fsm.conformance.wire.table_oracle import LIMITS, NOT_YET, STIMULI, Plan, walk
+from ockam_fsm.conformance.wire.table_oracle import LATE_DATA, LIMITS, NOT_YET, STIMULI, Plan, type_of_responder, walk
 from ockam_fsm.conformance.wire.target import NodeUnderTest
-from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role, SessionType
+from ockam_fsm.machines.vocabulary import Event, Renegotiation, Role
 from ockam_fsm.runtime.session.session import EXPIRED
 
-ONLY = ("generation",)
 MOST_WAITS = 2
 """The most timers that expire before a row is tried: the limits of attempts and misses are not declared."""
 LEAST_SECONDS = 2.0
@@ -45,6 +44,11 @@ LEFT_OUT = {
     "hello of a generation that has ended": "for a responder it is one of the older hellos",
 }
 """Stimuli that are left out, with the reason."""
+
+WITHOUT_GENERATIONS = dict.fromkeys(
+    ("newer hello by proxy", "newer hello far ahead"), "without generations they are the bytes of a newer hello"
+)
+"""The same for profile `ockam`."""
 
 TAIL: Word = (
     "data in an ended generation", "data in the generation before", "repeated hello", "data", "keepalive",
@@ -60,16 +64,22 @@ TWO_SIDED_TAIL: Word = (
 )  # fmt: skip
 """The same for an end that may have an attempt of its own."""
 
+OCKAM_TAIL: Word = (LATE_DATA.name, "data", "confirming data", "newer hello", "confirming data", "data")
+"""The same for profile `ockam`."""
+
 
 def cases_of(target: NodeUnderTest) -> Sequence[Case]:
-    """The cases for the target's session type."""
-    return _cases(target.session_type)
+    """The cases for the target's profile and session type."""
+    kind = type_of_responder(target)
+    return _cases(
+        EndpointUnderTest(kind, Role.RESPONDER, target.profile, attempts=LIMITS.attempts, misses=LIMITS.misses)
+    )
 
 
 @cache
-def _cases(kind: SessionType) -> tuple[Case, ...]:
-    endpoint = EndpointUnderTest(kind, Role.RESPONDER, attempts=LIMITS.attempts, misses=LIMITS.misses)
-    from_peer = tuple(one for one in peer_stimuli(endpoint.settings.events) if one.name not in LEFT_OUT)
+def _cases(endpoint: EndpointUnderTest) -> tuple[Case, ...]:
+    without = LEFT_OUT if endpoint.profile.names_sessions else LEFT_OUT | WITHOUT_GENERATIONS
+    from_peer = tuple(one for one in peer_stimuli(endpoint.settings.events) if one.name not in without)
     found: dict[str, Case] = {}
     for way, tried, edge in _edges(explored_by(endpoint, from_peer, Answering)):
         one = _case(endpoint, edge, way, tried)
@@ -113,11 +123,17 @@ def _case(endpoint: EndpointUnderTest, edge: Edge, way: Word, tried: str, after:
         clause,
         severity_of(clause),
         f"Rows {', '.join(rows)}: {' / '.join(word)}; then signals that reveal the resulting state",
-        partial(walk, Plan(way, tried, tuple(rows), after, TWO_SIDED_TAIL if endpoint.two_sided else TAIL)),
+        partial(walk, Plan(way, tried, tuple(rows), after, _tail(endpoint))),
         Manner.ALONGSIDE,
-        ONLY,
+        (endpoint.profile.name,),
         _timed if waits or endpoint.two_sided else _untimed,
     )
+
+
+def _tail(endpoint: EndpointUnderTest) -> Word:
+    if not endpoint.profile.names_sessions:
+        return OCKAM_TAIL
+    return TWO_SIDED_TAIL if endpoint.two_sided else TAIL
 
 
 def _untimed(target: NodeUnderTest) -> str:
