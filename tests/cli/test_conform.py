@@ -117,7 +117,7 @@ def test_an_unreachable_node_is_exit_code_2() -> None:
     shown = " ".join(out.split())
     assert code == 2
     assert shown.count("cannot be reached") == 1
-    assert "12 more clauses, INCONCLUSIVE for a reason given above" in shown
+    assert "13 more clauses, INCONCLUSIVE for a reason given above" in shown
     assert f"Try: ockam-fsm send tcp://{nowhere()}/echo hello" in shown
 
 
