@@ -5,6 +5,9 @@ Rule 1: the reference end uses the kit's clock, and the node's timers may be lat
         not count. Undeclared time-outs are measured where a difference shows (own_bounds.py).
 Rule 2: data of the node's application is compared by payload and by the routes that the kit has chosen. Data that has
         to wait for a confirmation may be missing, since a node may hold no messages (clause 7.2).
+Rule 3: a two-sided responder negotiates over connections that it makes to the kit. Each sequence has its own listener
+        and contact address, since hellos of ended sessions go on. What it sends by itself is read before the reference
+        passes the same time, because the reference takes its addresses from it.
 """
 
 from __future__ import annotations
