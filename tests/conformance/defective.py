@@ -13,7 +13,7 @@ from pathlib import Path
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import CaseSelection
 from ockam_fsm.conformance.wire.kit import Kit, selected_cases
-from ockam_fsm.conformance.wire.target import Pace, NodeUnderTest
+from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import (
     EXPLICIT_PERSISTENT_ONE_SIDED,
     EXPLICIT_PERSISTENT_TWO_SIDED,
@@ -72,7 +72,7 @@ def target(where: str, kind: str, *, patience: float = 5.0, spawner: str = "") -
 def judged(targets: Mapping[str, tuple[NodeUnderTest, tuple[str, ...]]], at_once: int = AT_ONCE) -> dict[str, Report]:
     """Judge each target with the given cases (none: all)."""
     for node, _ in targets.values():  # before anything runs, since it takes long for a two-sided type
-        chosen(node)
+        selected_cases(node)
 
     async def main() -> dict[str, Report]:
         room = asyncio.Semaphore(at_once)

@@ -9,7 +9,7 @@ from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import CaseSelection
 from ockam_fsm.conformance.wire.cases.table_cases import cases_of
 from ockam_fsm.conformance.wire.kit import Kit, selected_cases
-from ockam_fsm.conformance.wire.target import Pace, NodeUnderTest
+from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
 from ockam_fsm.machines.session import EXPLICIT_PERSISTENT_ONE_SIDED, SessionMachine
 from ockam_fsm.machines.vocabulary import Renegotiation, Role, SessionType
 from ockam_fsm.net.event_loop import run

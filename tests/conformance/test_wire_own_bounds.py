@@ -14,7 +14,7 @@ import pytest
 from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import CaseSelection
-from ockam_fsm.conformance.wire.case_context import Run
+from ockam_fsm.conformance.wire.case_context import KitRun
 from ockam_fsm.conformance.wire.kit import Kit, selected_cases
 from ockam_fsm.conformance.wire.own_bounds import ends_by_itself, hurries
 from ockam_fsm.conformance.wire.target import NodeUnderTest, Pace
@@ -84,7 +84,7 @@ async def on_a_node(kind: str, durations: Durations, change: Callable[[TcpNode],
 def reports() -> dict[str, Report]:
     """The reports by name, made at the same time, since the cases wait."""
     for one in RIGHT.values():  # before anything runs, since it takes long for a two-sided type
-        chosen(undeclared("", one.kind))
+        selected_cases(undeclared("", one.kind))
 
     async def main() -> list[Report]:
         return await together(
