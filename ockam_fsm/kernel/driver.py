@@ -80,6 +80,7 @@ class Driver(Generic[S, E, F]):
     def __init__(self, machine: Machine[S, E, F], *, private_effects: bool = False) -> None:
         """`private_effects`: the method of an effect has an underscore before its name."""
         check_type("machine", machine, Machine)
+        check_type("private_effects", private_effects, bool)
         self.machine = machine
         self.library = _Library(
             model=None,
@@ -152,6 +153,7 @@ class Driver(Generic[S, E, F]):
 def driver_for(machine: Machine[S, E, F], *, private_effects: bool = False) -> Driver[S, E, F]:
     """Return the driver that all sessions of `machine` share. `private_effects`: as of `Driver`."""
     check_type("machine", machine, Machine)
+    check_type("private_effects", private_effects, bool)
     return _shared(machine, private_effects)
 
 
