@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
-from rich.table import Table
 
 from ockam_fsm.cli.app import OK, out, print_json, unknown
 from ockam_fsm.cli.shared.network_options import duration_names, parsed_durations
@@ -49,12 +48,9 @@ def list_cases(profile: Profile, session_type: SessionType, role: str, as_json: 
     if as_json:
         print_json({"profile": profile.name, "type": session_type.name, "as": role, "cases": rows})
         raise typer.Exit(OK)
-    grid = Table(box=None, pad_edge=False, header_style="bold")
-    for title, style in (("case", "bold cyan"), ("clause", ""), ("severity", ""), ("needs", "")):
-        grid.add_column(title, style=style, no_wrap=title != "needs")
-    for row in rows:
-        grid.add_row(str(row["name"]), str(row["clause"]), str(row["severity"]), ", ".join(row["needs"]))
-    out().print(grid)
+    for row in rows:  # on two lines, because a name alone may be nearly as wide as a terminal
+        out().print(str(row["name"]), style="bold cyan", soft_wrap=True)
+        out().print(f"    {row['clause']:<6}{row['severity']:<10}{', '.join(row['needs'])}".rstrip(), soft_wrap=True)
     raise typer.Exit(OK)
 
 
