@@ -89,5 +89,15 @@ def judged(targets: Mapping[str, tuple[NodeUnderTest, tuple[str, ...]]], at_once
     return run(main(), fast=False)
 
 
+def judged_again(
+    tried: Mapping[str, tuple[NodeUnderTest, tuple[str, ...]]], at_once: int = AT_ONCE
+) -> dict[str, Report]:
+    """As `judged`, but a target with an undecided case is judged again alone: on a loaded machine timers of a node may
+    expire in a case that is not about them."""
+    together = judged(tried, at_once)
+    alone = {name: tried[name] for name, report in together.items() if report.counts["INCONCLUSIVE"]}
+    return together | judged(alone, at_once=1)
+
+
 def failures(report: Report) -> set[str]:
     return {line.clause.id for line in report.lines if line.deviates}

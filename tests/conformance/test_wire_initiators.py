@@ -127,9 +127,10 @@ async def judged(*names: str, declared: bool = True) -> dict[str, Report]:
     async with orders() as given:
         reports = await asyncio.gather(*(one(defect, given, declared) for defect in wanted))
         found = {defect.name: report for defect, report in zip(wanted, reports, strict=True)}
-        # Under load pauses are longer. A defect that was not found with all others is tried alone.
+        # Under load pauses are longer. A node without a verdict when tried with all others is tried alone.
         for defect in wanted:
-            if defect.name in (MUTANTS if declared else UNDECLARED) and found[defect.name].exit_code != 1:
+            report, wrong = found[defect.name], defect.name in (MUTANTS if declared else UNDECLARED)
+            if (report.exit_code != 1) if wrong else report.counts["INCONCLUSIVE"]:
                 found[defect.name] = await one(defect, given, declared)
     return found
 

@@ -14,7 +14,7 @@ from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.case import no_spawner
 from ockam_fsm.conformance.wire.kit import NAME_NO_SESSION, STREAM_CASES
-from tests.conformance.defective import defective_nodes, failures, judged, target
+from tests.conformance.defective import defective_nodes, failures, judged, judged_again, target
 from tests.conformance.defective_node import DECLARED_DURATIONS, DEFECTS
 
 CONNECTION_CASES = NAME_NO_SESSION - {one.name for one in STREAM_CASES}
@@ -77,10 +77,7 @@ def reports() -> Iterator[dict[str, Report]]:
             name: (replace(target(where[name], profile, patience=2.0), durations=DECLARED_DURATIONS[name]), only)
             for name, (profile, only, _) in MUTANTS.items()
         }
-        together = judged(tried, at_once=16)
-        # On a loaded machine timers of a node may expire in a case that is not about them. It is tried again alone.
-        alone = {name: tried[name] for name, report in together.items() if report.counts["INCONCLUSIVE"]}
-        yield together | judged(alone, at_once=1)
+        yield judged_again(tried, at_once=16)
 
 
 def test_every_defect_is_tried() -> None:

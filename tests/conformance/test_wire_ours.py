@@ -12,7 +12,7 @@ from ockam_fsm.conformance.report.findings import Verdict
 from ockam_fsm.conformance.report.report import Report
 from ockam_fsm.conformance.wire.kit import NOT_JUDGED
 from ockam_fsm.conformance.wire.target import NodeUnderTest
-from tests.conformance.defective import judged, our_node, target
+from tests.conformance.defective import judged, judged_again, our_node, target
 
 DURATIONS = "negotiation=1,keepalive=0.3,idle=2,retention=1,request=2,back-off=0.05"
 SPAWNERS = {"session_spawner": "ockam", "generation_spawner": "one-sided", "responder": "one-sided"}
@@ -23,7 +23,7 @@ TWO_SIDED = "explicit-persistent-two-sided"
 def reports() -> Iterator[dict[str, Report]]:
     """All reports, made at the same time, so that waits overlap."""
     with our_targets() as nodes:
-        yield judged({name: (replace(node, capacity=None), ()) for name, node in nodes.items()})
+        yield judged_again({name: (replace(node, capacity=None), ()) for name, node in nodes.items()})
 
 
 @contextmanager

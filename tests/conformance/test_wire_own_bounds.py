@@ -27,7 +27,7 @@ from ockam_fsm.runtime.node.connections import Connection
 from ockam_fsm.runtime.node.session_workers import SessionWorker
 from ockam_fsm.runtime.node.workers import echo
 from ockam_fsm.runtime.session.config import Durations, SessionConfig
-from tests.conformance.defective import KINDS, defective_nodes, failures, judged, target
+from tests.conformance.defective import KINDS, defective_nodes, failures, judged_again, target
 from tests.conformance.test_wire_mutants import MUTANTS
 
 USUAL = Durations()
@@ -113,7 +113,7 @@ def test_harm_is_found_without_declarations() -> None:
             name: (replace(node, declared=frozenset(), durations=USUAL), MUTANTS[name][1])
             for name, node in nodes.items()
         }
-        reports = judged(tried)
+        reports = judged_again(tried)
     assert {name: failures(report) for name, report in reports.items()} == {name: {"14.4"} for name in HARMFUL}
 
 
