@@ -21,9 +21,9 @@ PROCESS = """
 import signal, sys
 from ockam_fsm.cli import main, spec
 from ockam_fsm.cli.shared import long_runs
-from ockam_fsm.tools.tlc import Found
+from ockam_fsm.tools.tlc import TlcResult
 
-found = iter([Found("PROVED", "", 1, 1, None, (), 0.1, 1)])
+found = iter([TlcResult("PROVED", "", 1, 1, None, (), 0.1, 1)])
 spec.require = lambda: None
 spec.run = lambda *arguments: next(found, None) or signal.pause()
 long_runs.LINE_SECONDS = 0.0

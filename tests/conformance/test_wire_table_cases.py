@@ -117,7 +117,9 @@ def test_a_two_sided_responder_is_judged_only_with_declared_time_outs_into_which
 
 
 def test_a_transient_session_retains_nothing() -> None:
-    target = NodeUnderTest("", "spawner", "echo", declared=DECLARED - {"retention"}, durations=DURATIONS)
+    target = NodeUnderTest(
+        "", "spawner", "echo", profile=GENERATION, declared=DECLARED - {"retention"}, durations=DURATIONS
+    )
     assert not any(one.lacks(replace(target, session_type=TRANSIENT)) for one in rows_of(TRANSIENT))
     assert any(one.lacks(replace(target, session_type=PERSISTENT)) for one in rows_of(PERSISTENT))
 

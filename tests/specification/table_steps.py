@@ -18,8 +18,6 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from ockam_fsm.runtime.session.effects import EXHAUSTED
-
 from ockam_fsm.checking.actors import Deliver, Envelope, Fire
 from ockam_fsm.checking.actors import Event as WorldEvent
 from ockam_fsm.checking.properties import Property, Step
@@ -39,6 +37,7 @@ from ockam_fsm.kernel.timers import CancelTimer, SetTimer
 from ockam_fsm.machines.vocabulary import Effect, Role, State
 from ockam_fsm.runtime.encoding.message import Address, Message, Route, local
 from ockam_fsm.runtime.session import commands
+from ockam_fsm.runtime.session.causes import EXHAUSTED
 from ockam_fsm.runtime.session.commands import Command, Timer
 from ockam_fsm.runtime.session.config import SessionConfig
 from ockam_fsm.runtime.session.handshake import GENERATION
