@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 K ?=
 FUZZ_INPUTS ?= 1000000
-# `make test-all` leaves models with more states to `make nightly`: 10 of 76 models take two thirds of the time.
+# `make test-all` leaves models with more states to `make nightly`: 14 of 118 models take two thirds of the time.
 TLC_STATES ?= 20000
 # These tests reach every branch of kernel, machines and runtime; tracing all tests would double their time.
 COVERED := tests/kernel tests/machines tests/runtime tests/specification/test_traces.py
