@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ockam_fsm.checking.result import Result, Verdict
 from ockam_fsm.checking.world import World
@@ -25,11 +25,10 @@ from ockam_fsm.conformance.reference.instrumentation import Fired, clauses_of
 from ockam_fsm.conformance.report.clause_html import to_html
 from ockam_fsm.conformance.report.clauses import BY_ID, packaged_texts
 from ockam_fsm.explorer.ends import SessionEnd, session_end
-from ockam_fsm.explorer.graph import graph
+from ockam_fsm.explorer.graph import Json, graph
 from ockam_fsm.projections import portable
 from ockam_fsm.projections.gallery import Picture, Subject, machine_picture
 
-Json: TypeAlias = Any
 Draw: TypeAlias = Callable[[Picture], str]
 """Draws a picture as a finished SVG."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from ockam_fsm.checking import explore
 from ockam_fsm.explorer import page as pages
-from ockam_fsm.explorer.graph import graph
+from ockam_fsm.explorer.graph import Json, graph
 from ockam_fsm.explorer.page import Exhibit, marked, page
 from ockam_fsm.machines.session import TYPES, table
 from ockam_fsm.machines.vocabulary import Effect, Event, Role, State
@@ -101,7 +101,7 @@ def test_the_script_knows_no_state_event_or_effect() -> None:
 
 
 @pytest.mark.parametrize("machine", TABLES, ids=lambda machine: str(machine.name))
-def test_a_picture_names_every_state_and_every_row(machine: pages.Json) -> None:
+def test_a_picture_names_every_state_and_every_row(machine: Json) -> None:
     drawn = committed(machine_picture(Subject(machine, "", "")))
     svg = marked(drawn)
     assert {state.name for state in machine.states} <= {*re.findall(r'data-node="([^"]*)"', svg)}

@@ -13,7 +13,7 @@ from ockam_fsm.checking.actors import Fire
 from ockam_fsm.checking.properties import Step
 from ockam_fsm.checking.sessions.pair_config import PairConfig
 from ockam_fsm.checking.sessions.session_actors import End
-from ockam_fsm.checking.sessions.step_facts import arrival, changes, owned, signal_of
+from ockam_fsm.checking.sessions.step_facts import StepPredicate, arrival, changes, owned, signal_of
 from ockam_fsm.machines.vocabulary import Creation, State
 from ockam_fsm.runtime.session import commands
 from ockam_fsm.runtime.session.causes import EXHAUSTED
@@ -23,8 +23,6 @@ from ockam_fsm.runtime.session.session import LATE_RESPONSE, Snapshot
 from ockam_fsm.runtime.session.signals import Answer, Hello, Superseded
 from ockam_fsm.safety.links import is_own
 from ockam_fsm.safety.session_step import SessionStep
-
-StepPredicate = Callable[[Step], bool]
 
 
 def established_together(initiator: End, responder: End) -> bool:
