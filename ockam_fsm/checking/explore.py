@@ -213,12 +213,12 @@ class _Exploration:
         cache = self.moves.cache
         steps = [(row, cache.step(row)) for row in cache.fresh]
         cache.fresh.clear()
-        hits: dict[str, list[CachedStep]] = {one.id: [] for one in self._steps if one.id not in self.hits}
+        claims: list[tuple[Property, list[CachedStep]]] = [(one, []) for one in self._steps if one.id not in self.hits]
         for row, step in steps:  # all properties of a step in turn, so that what they compute from it can be cached
-            for one in self._steps:
-                if one.id in hits and one.is_hit(self._holds_in_step(one, depth, row, step)):
-                    hits[one.id].append(row)
-        self.hits |= {identifier: self._row_hit(depth, rows) for identifier, rows in hits.items() if rows}
+            for one, rows in claims:
+                if one.is_hit(self._holds_in_step(one, depth, row, step)):
+                    rows.append(row)
+        self.hits |= {one.id: self._row_hit(depth, rows) for one, rows in claims if rows}
         if self.moves.breached and INERT.id not in self.hits:
             self.hits[INERT.id] = self._step_hit(depth, range(len(self.moves.parts)), lambda move: move.breach)
 
