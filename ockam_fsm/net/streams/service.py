@@ -216,14 +216,17 @@ class StreamService:
         raise LocalSessionError(f"{self._max_partitions} partitions are open, which is the limit")
 
     def _spare(self, own: int, now: float) -> PartitionKey | None:
-        """Return a partition that makes room for a peer that holds `own` partitions: one that nobody has used for long,
-        else one of the peer that holds the most, if that are more."""
+        """Return a partition that makes room for a peer that holds `own` partitions: one that was not used for long,
+        else an unused one of the peer that holds the most, if that are more."""
         found = []
         for key, one in self.partitions.items():
-            since, held = one.unused_since(), self._held[self._openers[key]]
-            if since is not None and (now - since >= self._unused_seconds or held > own + 1):
-                old = now - since >= self._unused_seconds
-                found.append((not old, 0 if old else -held, since, key))
+            if (since := one.unused_since()) is None:
+                continue
+            held = self._held[self._openers[key]]
+            if now - since >= self._unused_seconds:
+                found.append((False, 0, since, key))
+            elif held > own + 1:
+                found.append((True, -held, since, key))
         return min(found)[3] if found else None
 
     def _close(self, key: PartitionKey) -> None:
