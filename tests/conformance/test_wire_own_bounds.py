@@ -1,4 +1,4 @@
-"""Right nodes with short bounds that nobody has declared are accused of nothing; wrong nodes are still found.
+"""Right nodes with short, undeclared bounds are accused of nothing; wrong nodes are still found.
 
 Which cases: those in which a session is left alone for long, or is asked after a failure.
 """

@@ -88,7 +88,7 @@ def messages_to_initiator() -> Iterator[Packet]:
 
 
 def messages_to_responder() -> Iterator[Packet]:
-    """The same for the addresses of the host and of the first two responders, in each handshake. A copied first message
+    """The stranger's messages to the host and to the first two responders, in each handshake. A copied first message
     makes a second responder for one key, and messages to one of them are sent to the other."""
     yield _packet(
         HOST_ADDRESS.value, Term(CHANNEL_MESSAGE, b"initiator0/1iw", b"responder0.1/1iw", INITIATOR, plaintext=_DATA)

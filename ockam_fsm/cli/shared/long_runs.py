@@ -1,9 +1,9 @@
-"""What all commands share that run for minutes: Ctrl-C keeps what was found, and no run is silent.
+"""Interruption and progress of commands that run for minutes: Ctrl-C keeps the results so far, and no run is silent.
 
-Rule 1: the first Ctrl-C ends the run. What is complete is printed as usual, with `--json` in an object that has
-        `"interrupted": true`; a line of standard error has the rest, and the exit code is 130.
+Rule 1: the first Ctrl-C ends the run. Complete results are printed as usual, with `--json` in an object that has
+        `"interrupted": true`; a line on standard error gives their number, and the exit code is 130.
 Rule 2: a run that can only end between steps notes the first Ctrl-C and ends soon; the second one ends it at once.
-Rule 3: where standard error is no terminal, a line every `LINE_SECONDS` says how far the run is.
+Rule 3: where standard error is not a terminal, it gets a line of progress every `LINE_SECONDS`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def marked(results: dict[str, Any], interrupted: object) -> dict[str, Any]:
 
 @contextmanager
 def until_interrupted() -> Iterator[Interruption]:
-    """End the block at Ctrl-C. Lost output is no Ctrl-C: it ends the command."""
+    """End the block at Ctrl-C. Lost output is a different exception: it ends the command."""
     interruption = Interruption()
     try:
         yield interruption
@@ -77,7 +77,7 @@ def interruption_noted() -> Iterator[Interruption]:
 
 
 class Lines:
-    """How far a run is, as lines of standard error; nothing on a terminal, which has a live display."""
+    """Progress of a run as lines on standard error; nothing on a terminal, which has a live display."""
 
     def __init__(self) -> None:
         self._console = err()

@@ -9,7 +9,7 @@
                        the stream service (stream_server.py)
     preflight.py       checks that the declared addresses answer before anything is judged
     bystander.py       connections and sessions that no case touches
-    own_bounds.py      time-outs of the node that nobody has declared, so that they are not taken for harm
+    own_bounds.py      undeclared time-outs of the node, so that they are not taken for harm
     harm.py            finds the case that has harmed the rest of the node
     runner.py          runs a case and keeps its finding
     kit.py             runs the cases, probes the rest of the node after each hostile one, makes the report

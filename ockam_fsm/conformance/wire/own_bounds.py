@@ -1,4 +1,4 @@
-"""Whether a session may have ended by a bound of the node's own, which its operator need not have declared.
+"""The check whether a session may have ended by a bound of the node itself, which need not be declared.
 
 Theory: a node may end a session that receives nothing for some time (3.7), whose keepalives the kit has answered too
 late (6.5), or whose attempts are spent (3.4). Such a session looks like one that a case has ended.
